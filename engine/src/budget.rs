@@ -1,0 +1,190 @@
+//! A run-wide number of exchanges, dealt out to shards in blocks.
+//!
+//! "Exactly N in total" over shards that share nothing needs one owner: the coordinator's [`Budget`] grants blocks, and
+//! a shard draws its [`Lease`] down without asking. Blocks shrink as the budget does (guided self-scheduling, Polychronopoulos
+//! and Kuck 1987), so that no shard sits on work while another has run dry.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+/// Smallest block worth a message, in exchanges, while that much is left.
+const BLOCK_MIN: u64 = 1_000;
+
+/// What is left to grant; pure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    left: u64,
+    shards: u64,
+}
+
+/// A block of the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Exchanges granted.
+    pub count: u64,
+    /// Nothing is left: no further grant will come.
+    pub last: bool,
+}
+
+impl Budget {
+    /// A budget of `total` exchanges for `shards` shards.
+    pub fn new(total: u64, shards: usize) -> Self {
+        Self { left: total, shards: shards.max(1) as u64 }
+    }
+
+    /// The first block of shard `index`: everything for a single shard, equal parts of a small budget, and half of an
+    /// equal part of a large one.
+    pub fn first_grant(&mut self, index: usize, total: u64) -> Grant {
+        let part = total / self.shards + u64::from((index as u64) < total % self.shards);
+        let small = self.shards == 1 || part <= BLOCK_MIN;
+        self.take(if small { part } else { (part / 2).max(BLOCK_MIN) })
+    }
+
+    /// A further block for a shard that asked.
+    pub fn grant(&mut self) -> Grant {
+        self.take((self.left / (2 * self.shards)).max(BLOCK_MIN))
+    }
+
+    fn take(&mut self, wanted: u64) -> Grant {
+        let count = wanted.min(self.left);
+        self.left -= count;
+        Grant { count, last: self.left == 0 }
+    }
+}
+
+/// A shard's part of the budget.
+#[derive(Debug, Default)]
+pub(crate) struct Lease {
+    /// `None` where the run has no budget.
+    left: Cell<Option<u64>>,
+    /// Below this, more is asked for.
+    low: Cell<u64>,
+    last: Cell<bool>,
+    asked: Cell<bool>,
+    closed: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Lease {
+    /// A lease on a budget, still empty.
+    pub(crate) fn limited() -> Self {
+        Self { left: Cell::new(Some(0)), asked: Cell::new(true), ..Self::default() }
+    }
+
+    /// A run without a budget.
+    pub(crate) fn unlimited() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn add(&self, grant: Grant) {
+        let left = self.left.get().unwrap_or(0) + grant.count;
+        self.left.set(Some(left));
+        self.low.set(left / 4);
+        self.last.set(grant.last);
+        self.asked.set(false);
+        self.wake_all();
+    }
+
+    /// Ends the lease: whoever waits gets nothing.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// True once when the lease runs low and the coordinator should be asked for more.
+    pub(crate) fn should_ask(&self) -> bool {
+        let Some(left) = self.left.get() else { return false };
+        let ask = left <= self.low.get() && !self.last.get() && !self.asked.get();
+        if ask {
+            self.asked.set(true);
+        }
+        ask
+    }
+
+    /// True when nothing is left and nothing will come.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.closed.get() || (self.left.get() == Some(0) && self.last.get())
+    }
+
+    /// Takes up to `wanted` without waiting.
+    #[inline]
+    pub(crate) fn take(&self, wanted: u64) -> u64 {
+        let Some(left) = self.left.get() else { return wanted };
+        let count = wanted.min(left);
+        self.left.set(Some(left - count));
+        count
+    }
+
+    /// Takes up to `wanted`, waiting while nothing is there; 0 when nothing will come any more.
+    pub(crate) async fn take_some(&self, wanted: u64) -> u64 {
+        poll_fn(|context| {
+            let count = self.take(wanted);
+            if count > 0 || self.is_drained() {
+                return Poll::Ready(count);
+            }
+            self.waiting.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn grants_add_up_to_the_budget(total in 0u64..1_000_000, shards in 1usize..9, order in prop::collection::vec(0usize..9, 0..40)) {
+            let mut budget = Budget::new(total, shards);
+            let mut granted: u64 = (0..shards).map(|index| budget.first_grant(index, total).count).sum();
+            for _ in order {
+                granted += budget.grant().count;
+            }
+            let mut last = budget.grant();
+            while !last.last {
+                granted += last.count;
+                last = budget.grant();
+            }
+            prop_assert_eq!(granted + last.count, total);
+        }
+    }
+
+    #[test]
+    fn one_shard_gets_everything_at_once() {
+        assert_eq!(
+            Budget::new(5_000_000, 1).first_grant(0, 5_000_000),
+            Grant { count: 5_000_000, last: true }
+        );
+    }
+
+    #[test]
+    fn a_small_budget_is_split_evenly() {
+        let mut budget = Budget::new(100, 3);
+        let counts: Vec<u64> = (0..3).map(|index| budget.first_grant(index, 100).count).collect();
+        assert_eq!(counts, [34, 33, 33]);
+        assert!(budget.grant().last);
+    }
+
+    #[test]
+    fn a_lease_asks_once_when_it_runs_low() {
+        let lease = Lease::limited();
+        assert!(!lease.should_ask(), "the first grant comes unasked");
+        lease.add(Grant { count: 8, last: false });
+        assert_eq!(lease.take(5), 5);
+        assert!(!lease.should_ask());
+        assert_eq!(lease.take(5), 3);
+        assert!(lease.should_ask());
+        assert!(!lease.should_ask());
+        lease.add(Grant { count: 0, last: true });
+        assert!(lease.is_drained());
+    }
+}

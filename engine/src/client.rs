@@ -1,0 +1,92 @@
+//! Clients: a codec driven over a stream, with every way it can fail put into words.
+
+pub mod backoff;
+pub mod endpoint;
+pub mod http;
+
+use std::io;
+use std::time::Duration;
+
+use crate::limits;
+use crate::outcome::{Failure, FailureKind};
+
+pub(crate) fn connect_timed_out(timeout: Duration) -> Failure {
+    Failure::new(FailureKind::ConnectTimeout, format!("connection not made within {timeout:?}"))
+}
+
+/// Puts an error of a connection attempt into words, with the figures of the limit it ran into.
+pub(crate) fn connect_failure(error: &io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(libc::ECONNREFUSED) => Failure::new(FailureKind::ConnectRefused, "connection refused"),
+        Some(libc::ENOENT) => Failure::new(FailureKind::ConnectRefused, "no such Unix socket"),
+        Some(libc::ETIMEDOUT) => {
+            Failure::new(FailureKind::ConnectTimeout, "connection timed out in the kernel")
+        }
+        Some(libc::EADDRNOTAVAIL) => no_local_port(),
+        Some(libc::EMFILE | libc::ENFILE) => descriptor_limit(),
+        _ if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Failure::new(FailureKind::ConnectRefused, "connection refused")
+        }
+        _ => Failure::new(FailureKind::ConnectFailed, format!("connection failed: {error}")),
+    }
+}
+
+fn no_local_port() -> Failure {
+    let range = match limits::ephemeral_ports() {
+        Some(ports) => format!("all {ports} ports of net.ipv4.ip_local_port_range"),
+        None => "all local ports".to_owned(),
+    };
+    let message =
+        format!("no local port left: {range} are in use or in TIME_WAIT towards this address");
+    Failure::new(FailureKind::NoLocalPort, message)
+}
+
+fn descriptor_limit() -> Failure {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let limit = limit.map_or("the system's".to_owned(), |limit| limit.to_string());
+    let message = format!("no descriptor left: the limit is {limit}; raise it with ulimit -n");
+    Failure::new(FailureKind::DescriptorLimit, message)
+}
+
+/// Puts an error of a stream that was connected into words; `timeout` is the one its exchange had.
+pub(crate) fn stream_failure(error: &io::Error, timeout: Duration) -> Failure {
+    match error.kind() {
+        io::ErrorKind::TimedOut => {
+            Failure::new(FailureKind::Timeout, format!("no complete response within {timeout:?}"))
+        }
+        io::ErrorKind::ConnectionReset => {
+            Failure::new(FailureKind::Reset, "connection reset by the target")
+        }
+        io::ErrorKind::BrokenPipe | io::ErrorKind::WriteZero => {
+            Failure::new(FailureKind::Closed, "connection closed by the target while sending")
+        }
+        io::ErrorKind::ConnectionAborted => {
+            Failure::new(FailureKind::Cancelled, "cut off at the end of the run")
+        }
+        io::ErrorKind::OutOfMemory => {
+            Failure::new(FailureKind::Protocol, format!("response too large: {error}"))
+        }
+        _ => Failure::new(FailureKind::Other, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_errors_have_their_kinds() {
+        let kind = |errno| connect_failure(&io::Error::from_raw_os_error(errno)).kind;
+        assert_eq!(kind(libc::ECONNREFUSED), FailureKind::ConnectRefused);
+        assert_eq!(kind(libc::ETIMEDOUT), FailureKind::ConnectTimeout);
+        assert_eq!(kind(libc::EADDRNOTAVAIL), FailureKind::NoLocalPort);
+        assert_eq!(kind(libc::EMFILE), FailureKind::DescriptorLimit);
+        assert_eq!(kind(libc::ENETUNREACH), FailureKind::ConnectFailed);
+    }
+
+    #[test]
+    fn exhausted_limits_come_with_their_figures() {
+        assert!(no_local_port().message.contains("ports"));
+        assert!(descriptor_limit().message.contains("ulimit -n"));
+    }
+}

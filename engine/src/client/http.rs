@@ -1,0 +1,221 @@
+//! HTTP/1.1 over one connection: requests out, responses in, one at a time or pipelined.
+//!
+//! Request bytes come ready-made from a template; bodies of responses are counted and dropped piece by piece, so that a
+//! connection holds no more than its receive buffer whatever it downloads.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use loadr_protocols::http1::{End, Event, Limits, RemoteError, RequestKind, ResponseDecoder};
+
+use super::stream_failure;
+use crate::outcome::{Failure, FailureKind};
+use crate::stream::{ReadHalf, Stream, WriteHalf};
+use crate::user::Context;
+
+/// Largest batch of requests, in bytes, that is sent before anything is read. Any socket's send buffer holds it, so
+/// that target and generator cannot end up each waiting for the other to read.
+const SEND_FIRST_BYTES_MAX: usize = 16 * 1024;
+
+/// A response as far as statistics go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Decoded bytes of the body.
+    pub body_bytes: u64,
+    /// Bytes on the wire, head and framing included.
+    pub bytes_received: u64,
+    /// When its last byte was seen, in nanoseconds since the run's origin.
+    pub end_ns: u64,
+    /// The connection can carry another exchange.
+    pub keep_alive: bool,
+}
+
+/// A connection that speaks HTTP/1.1.
+pub struct HttpConnection {
+    write: WriteHalf,
+    receiver: Receiver,
+    /// Responses that were complete before their batch was sent.
+    early: VecDeque<Response>,
+    timeout: Duration,
+}
+
+impl HttpConnection {
+    /// Speaks HTTP over `stream`; `timeout` is named in the failures of exchanges that outlast their deadline.
+    pub fn new(stream: Stream, limits: Limits, timeout: Duration) -> Self {
+        let (read, write) = stream.into_split();
+        let decoder = ResponseDecoder::new(limits);
+        let receiver = Receiver { read, decoder, status: 0, read_at_ns: 0 };
+        Self { write, receiver, early: VecDeque::new(), timeout }
+    }
+
+    /// Sends `count` requests of one kind, encoded back to back in `requests`.
+    ///
+    /// A large batch is received for while it is being sent: all of its responses have come when this returns.
+    ///
+    /// # Errors
+    /// The connection is of no more use after one.
+    pub async fn send(
+        &mut self,
+        context: &Context,
+        requests: Bytes,
+        kind: RequestKind,
+        count: u64,
+    ) -> Result<(), Failure> {
+        for _ in 0..count {
+            self.receiver.decoder.expect(kind);
+        }
+        if requests.len() <= SEND_FIRST_BYTES_MAX {
+            let sent = self.write.write_all(requests).await;
+            return sent.map_err(|error| stream_failure(&error, self.timeout));
+        }
+        self.send_while_receiving(context, requests, count).await
+    }
+
+    async fn send_while_receiving(
+        &mut self,
+        context: &Context,
+        requests: Bytes,
+        count: u64,
+    ) -> Result<(), Failure> {
+        let (receiver, early, timeout) = (&mut self.receiver, &mut self.early, self.timeout);
+        let receiving = async {
+            for _ in 0..count {
+                let received = receiver.response(context, timeout).await;
+                let goes_on = matches!(received, Ok(response) if response.keep_alive);
+                let failed = received.map(|response| early.push_back(response)).err();
+                if !goes_on {
+                    // The target will not read the rest of the requests: end the sending side too.
+                    receiver.read.shut_down();
+                    return failed;
+                }
+            }
+            None
+        };
+        let (sent, failed) =
+            futures_lite::future::zip(self.write.write_all(requests), receiving).await;
+        match (failed, sent) {
+            (Some(failure), _) => Err(failure),
+            (None, Err(error)) if self.early.is_empty() => Err(stream_failure(&error, timeout)),
+            // A target may answer and close before it has read everything (RFC 9112, 9.6).
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Waits for the next response.
+    ///
+    /// # Errors
+    /// The connection is of no more use after one.
+    pub async fn response(&mut self, context: &Context) -> Result<Response, Failure> {
+        match self.early.pop_front() {
+            Some(response) => Ok(response),
+            None => self.receiver.response(context, self.timeout).await,
+        }
+    }
+
+    /// The next response if it has been received whole already.
+    ///
+    /// # Errors
+    /// The connection is of no more use after one.
+    pub fn received_response(&mut self) -> Result<Option<Response>, Failure> {
+        match self.early.pop_front() {
+            Some(response) => Ok(Some(response)),
+            None => self.receiver.received_response(),
+        }
+    }
+
+    /// Sets the moment, in nanoseconds since the run's origin, at which everything outstanding is given up.
+    #[inline]
+    pub fn set_deadline(&self, deadline_ns: u64) {
+        self.receiver.read.set_deadline(Some(deadline_ns));
+    }
+
+    /// Waits for the target to close, as it was asked to, so that the closed connection's port waits on its side
+    /// (TIME_WAIT) and not on ours; the deadline bounds the wait.
+    pub async fn close(mut self) {
+        while let Ok(1..) = self.receiver.read.fill().await {
+            let stray = self.receiver.read.buffer().len();
+            self.receiver.read.buffer().consume(stray);
+        }
+    }
+}
+
+/// The receiving side: a decoder over a read half.
+struct Receiver {
+    read: ReadHalf,
+    decoder: ResponseDecoder,
+    status: u16,
+    /// When bytes were last received.
+    read_at_ns: u64,
+}
+
+impl Receiver {
+    async fn response(
+        &mut self,
+        context: &Context,
+        timeout: Duration,
+    ) -> Result<Response, Failure> {
+        loop {
+            if let Some(response) = self.received_response()? {
+                return Ok(response);
+            }
+            let received = self.read.fill().await;
+            self.read_at_ns = context.now_ns();
+            match received {
+                Ok(0) => return self.end_of_stream(),
+                Ok(_) => {}
+                Err(error) => return Err(stream_failure(&error, timeout)),
+            }
+        }
+    }
+
+    #[inline]
+    fn received_response(&mut self) -> Result<Option<Response>, Failure> {
+        loop {
+            match self.decoder.next(self.read.buffer()) {
+                Ok(Some(Event::Head(head))) => self.status = head.status(),
+                Ok(Some(Event::Body(_) | Event::Interim { .. })) => {}
+                Ok(Some(Event::End(end))) => return Ok(Some(self.finish(end))),
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(remote_failure(&error)),
+            }
+        }
+    }
+
+    fn end_of_stream(&mut self) -> Result<Response, Failure> {
+        match self.decoder.end_of_input(self.read.buffer()) {
+            Ok(Some(end)) => Ok(self.finish(end)),
+            Ok(None) => Err(remote_failure(&RemoteError::ClosedBeforeResponse { outstanding: 0 })),
+            Err(error) => Err(remote_failure(&error)),
+        }
+    }
+
+    #[inline]
+    fn finish(&self, end: End) -> Response {
+        Response {
+            status: self.status,
+            body_bytes: end.body_bytes,
+            bytes_received: end.wire_bytes,
+            end_ns: self.read_at_ns,
+            keep_alive: end.keep_alive,
+        }
+    }
+}
+
+#[cold]
+fn remote_failure(error: &RemoteError) -> Failure {
+    match error {
+        // How many were awaited differs from user to user; the failure is one and the same.
+        RemoteError::ClosedBeforeResponse { .. } => {
+            Failure::new(FailureKind::Closed, "connection closed before a response")
+        }
+        RemoteError::ClosedInHead { .. }
+        | RemoteError::ClosedInBody { .. }
+        | RemoteError::ClosedInChunkedBody { .. } => {
+            Failure::new(FailureKind::Closed, error.to_string())
+        }
+        _ => Failure::new(FailureKind::Protocol, error.to_string()),
+    }
+}

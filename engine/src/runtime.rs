@@ -1,0 +1,216 @@
+//! The runtimes a shard can run on, behind one handle.
+//!
+//! `monoio` on io_uring is the default, its epoll driver the fallback, `glommio` the alternative, and `sim` drives the
+//! same engine in virtual time for tests. A shard needs little of them: spawn a task, open a connection, move bytes
+//! and ring an alarm. Each is dispatched by matching on an enum: a branch that predicts perfectly, where a trait object
+//! would allocate a future per operation and a generic would leak into every user's code.
+
+pub(crate) mod glommio;
+pub(crate) mod monoio;
+pub mod sim;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use loadr_protocols::buffer::ReceiveBuffer;
+
+use crate::stream::SocketHandle;
+
+/// Which runtime a shard runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuntimeKind {
+    /// monoio on io_uring.
+    Monoio,
+    /// monoio on its epoll driver.
+    MonoioEpoll,
+    /// glommio, on io_uring.
+    Glommio,
+    /// The simulation: virtual time and in-memory links.
+    Sim,
+}
+
+impl RuntimeKind {
+    /// The kinds that run on a kernel, in order of preference.
+    pub const NATIVE: [Self; 3] = [Self::Monoio, Self::MonoioEpoll, Self::Glommio];
+
+    /// The name used on the command line and in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Monoio => "monoio",
+            Self::MonoioEpoll => "monoio-epoll",
+            Self::Glommio => "glommio",
+            Self::Sim => "sim",
+        }
+    }
+}
+
+impl fmt::Display for RuntimeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for RuntimeKind {
+    type Err = UnknownRuntime;
+
+    fn from_str(name: &str) -> Result<Self, UnknownRuntime> {
+        let known = Self::NATIVE.into_iter().find(|kind| kind.as_str() == name);
+        known.ok_or_else(|| UnknownRuntime(name.to_owned()))
+    }
+}
+
+/// A runtime's name that nobody knows.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown runtime '{0}': use monoio, monoio-epoll or glommio")]
+pub struct UnknownRuntime(String);
+
+/// Where a connection leads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A TCP endpoint.
+    Tcp(SocketAddr),
+    /// A Unix domain socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Why a runtime could not start on a shard's thread.
+#[derive(Debug, thiserror::Error)]
+#[error("{runtime} could not start: {reason}")]
+pub struct StartError {
+    /// The runtime asked for.
+    pub runtime: RuntimeKind,
+    /// What the kernel or the runtime said, with figures and what to try where they are known.
+    pub reason: String,
+}
+
+/// A connection as a runtime hands it over.
+pub(crate) struct Transport {
+    pub(crate) read: ReadIo,
+    pub(crate) write: WriteIo,
+    pub(crate) handle: SocketHandle,
+}
+
+/// A handle to the runtime of the current shard.
+#[derive(Clone)]
+pub(crate) enum Runtime {
+    Monoio,
+    Glommio,
+    Sim(sim::Handle),
+}
+
+impl Runtime {
+    /// Runs `task` on this shard, beside the others, to its end.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        match self {
+            Self::Monoio => drop(::monoio::spawn(task)),
+            Self::Glommio => drop(::glommio::spawn_local(task).detach()),
+            Self::Sim(handle) => handle.spawn(task),
+        }
+    }
+
+    pub(crate) async fn connect(&self, address: &Address) -> io::Result<Transport> {
+        match self {
+            Self::Monoio => monoio::connect(address).await,
+            Self::Glommio => glommio::connect(address).await,
+            Self::Sim(handle) => handle.connect(address).await,
+        }
+    }
+}
+
+/// The receiving side of a runtime's connection.
+pub(crate) enum ReadIo {
+    MonoioTcp(monoio::TcpRead),
+    MonoioUnix(monoio::UnixRead),
+    Glommio(glommio::SharedSocket),
+    Sim(sim::SimSocket),
+}
+
+impl ReadIo {
+    pub(crate) async fn read(&mut self, buffer: &mut ReceiveBuffer) -> io::Result<usize> {
+        match self {
+            Self::MonoioTcp(half) => monoio::read(half, buffer).await,
+            Self::MonoioUnix(half) => monoio::read(half, buffer).await,
+            Self::Glommio(socket) => socket.read(buffer).await,
+            Self::Sim(socket) => socket.read(buffer).await,
+        }
+    }
+}
+
+/// The sending side of a runtime's connection.
+pub(crate) enum WriteIo {
+    MonoioTcp(monoio::TcpWrite),
+    MonoioUnix(monoio::UnixWrite),
+    Glommio(glommio::SharedSocket),
+    Sim(sim::SimSocket),
+}
+
+impl WriteIo {
+    pub(crate) async fn write_all(&mut self, bytes: Bytes) -> io::Result<()> {
+        match self {
+            Self::MonoioTcp(half) => monoio::write_all(half, bytes).await,
+            Self::MonoioUnix(half) => monoio::write_all(half, bytes).await,
+            Self::Glommio(socket) => socket.write_all(&bytes).await,
+            Self::Sim(socket) => socket.write_all(bytes).await,
+        }
+    }
+}
+
+/// Wakes a shard's timer task at a moment with the clock's full resolution.
+pub(crate) enum Alarm {
+    Monoio(monoio::TimerFd),
+    Glommio(glommio::TimerAlarm),
+    Sim(sim::SimAlarm),
+}
+
+impl Alarm {
+    /// Rings at `deadline_ns`, instead of whenever it was to ring before.
+    pub(crate) fn arm(&self, deadline_ns: u64, now_ns: u64) {
+        match self {
+            Self::Monoio(alarm) => alarm.arm(deadline_ns.saturating_sub(now_ns)),
+            Self::Glommio(alarm) => alarm.arm(deadline_ns.saturating_sub(now_ns)),
+            Self::Sim(alarm) => alarm.arm(deadline_ns),
+        }
+    }
+
+    /// Waits for the alarm.
+    pub(crate) async fn ring(&self) {
+        match self {
+            Self::Monoio(alarm) => alarm.ring().await,
+            Self::Glommio(alarm) => alarm.ring().await,
+            Self::Sim(alarm) => alarm.ring().await,
+        }
+    }
+}
+
+/// Turns an error of the buffer's bound into the I/O error that a read reports.
+pub(crate) fn buffer_full(full: loadr_protocols::buffer::BufferFull) -> io::Error {
+    io::Error::new(io::ErrorKind::OutOfMemory, full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_runtimes_read_back() {
+        for kind in RuntimeKind::NATIVE {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        assert_eq!("tokio".parse::<RuntimeKind>(), Err(UnknownRuntime("tokio".into())));
+        assert!("sim".parse::<RuntimeKind>().is_err(), "the simulation is for tests");
+    }
+}

@@ -1,0 +1,172 @@
+//! glommio, on io_uring.
+//!
+//! A glommio stream reads and writes through one object, so both halves share it; each borrows it only within a poll.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_lite::io::{AsyncRead, AsyncWrite};
+use glommio::net::{TcpStream, UnixStream};
+use glommio::timer::Timer;
+use glommio::{GlommioError, LocalExecutorBuilder, Placement};
+use loadr_protocols::buffer::ReceiveBuffer;
+
+use super::{Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full};
+use crate::limits;
+use crate::stream::SocketHandle;
+
+/// Registered memory for direct I/O on files, in bytes; sockets use none, so it stays at the least.
+const IO_MEMORY_BYTES: usize = 64 * 1024;
+/// Entries of each of glommio's three rings.
+const RING_DEPTH: usize = 1024;
+/// What glommio asks of the locked-memory limit, in bytes (its own figure: 512 KiB an executor).
+const LOCKED_BYTES: u64 = 512 * 1024;
+
+/// Runs the future that `main` makes on this thread.
+pub(crate) fn run<F: Future>(main: impl FnOnce(Runtime) -> F) -> Result<F::Output, StartError> {
+    // The shard has pinned its thread already.
+    let built = LocalExecutorBuilder::new(Placement::Unbound)
+        .io_memory(IO_MEMORY_BYTES)
+        .ring_depth(RING_DEPTH)
+        .make();
+    let executor = built.map_err(|error| StartError {
+        runtime: RuntimeKind::Glommio,
+        reason: explain_refusal(&error),
+    })?;
+    Ok(executor.run(main(Runtime::Glommio)))
+}
+
+fn explain_refusal(error: &GlommioError<()>) -> String {
+    match error {
+        GlommioError::IoError(inner) if inner.raw_os_error() == Some(libc::ENOMEM) => {
+            limits::explain_locked_memory(LOCKED_BYTES)
+        }
+        other => other.to_string(),
+    }
+}
+
+pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {
+    let (socket, fd) = match address {
+        Address::Tcp(address) => {
+            let stream = TcpStream::connect(*address).await.map_err(io::Error::from)?;
+            stream.set_nodelay(true).map_err(io::Error::from)?;
+            let fd = stream.as_raw_fd();
+            (Socket::Tcp(stream), fd)
+        }
+        Address::Unix(path) => {
+            // glommio keeps the descriptor of its own connect to itself, and a deadline needs it.
+            let path = path.clone();
+            let connecting = move || std::os::unix::net::UnixStream::connect(path);
+            let stream = glommio::executor().spawn_blocking(connecting).await?;
+            stream.set_nonblocking(true)?;
+            let fd = stream.into_raw_fd();
+            // SAFETY: the descriptor was just given up by its only owner.
+            (Socket::Unix(unsafe { UnixStream::from_raw_fd(fd) }), fd)
+        }
+    };
+    let shared = SharedSocket(Rc::new(RefCell::new(socket)));
+    Ok(Transport {
+        read: ReadIo::Glommio(shared.clone()),
+        write: WriteIo::Glommio(shared),
+        handle: SocketHandle::Descriptor(fd),
+    })
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, into),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, into),
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, from),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, from),
+        }
+    }
+}
+
+/// A connection that both halves hold.
+#[derive(Clone)]
+pub(crate) struct SharedSocket(Rc<RefCell<Socket>>);
+
+impl SharedSocket {
+    pub(crate) async fn read(&self, buffer: &mut ReceiveBuffer) -> io::Result<usize> {
+        let spare = buffer.spare(1).map_err(buffer_full)?;
+        let count = poll_fn(|context| self.0.borrow_mut().poll_read(context, spare)).await?;
+        buffer.advance(count);
+        Ok(count)
+    }
+
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let sent = poll_fn(|context| self.0.borrow_mut().poll_write(context, bytes)).await?;
+            if sent == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = &bytes[sent..];
+        }
+        Ok(())
+    }
+}
+
+/// An alarm on glommio's timers, re-made whenever an earlier deadline arrives.
+#[derive(Default)]
+pub(crate) struct TimerAlarm {
+    due: Cell<Option<Instant>>,
+    changed: Cell<bool>,
+    waiter: RefCell<Option<Waker>>,
+}
+
+impl TimerAlarm {
+    pub(crate) fn arm(&self, delay_ns: u64) {
+        self.due.set(Some(Instant::now() + Duration::from_nanos(delay_ns)));
+        self.changed.set(true);
+        if let Some(waiter) = self.waiter.borrow_mut().take() {
+            waiter.wake();
+        }
+    }
+
+    pub(crate) async fn ring(&self) {
+        loop {
+            self.changed.set(false);
+            let Some(due) = self.due.get() else {
+                self.changed().await;
+                continue;
+            };
+            let delay = due.saturating_duration_since(Instant::now());
+            if delay.is_zero() {
+                self.due.set(None);
+                return;
+            }
+            let timer = async {
+                Timer::new(delay).await;
+            };
+            futures_lite::future::or(timer, self.changed()).await;
+        }
+    }
+
+    async fn changed(&self) {
+        poll_fn(|context| {
+            if self.changed.get() {
+                return Poll::Ready(());
+            }
+            *self.waiter.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,190 @@
+//! monoio, on io_uring or on its epoll driver.
+//!
+//! monoio's own timers tick in whole milliseconds, so its time driver stays off and a `timerfd` serves as the alarm.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use bytes::Bytes;
+use loadr_protocols::buffer::ReceiveBuffer;
+use monoio::buf::IoBufMut;
+use monoio::io::{
+    AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt, OwnedReadHalf, OwnedWriteHalf, Splitable,
+};
+use monoio::net::{TcpStream, UnixStream};
+use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use super::{Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full};
+use crate::clock::NANOS_PER_SECOND;
+use crate::limits;
+use crate::stream::SocketHandle;
+
+pub(crate) type TcpRead = OwnedReadHalf<TcpStream>;
+pub(crate) type TcpWrite = OwnedWriteHalf<TcpStream>;
+pub(crate) type UnixRead = OwnedReadHalf<UnixStream>;
+pub(crate) type UnixWrite = OwnedWriteHalf<UnixStream>;
+
+/// Submission entries of a shard's ring; thousands of users submit in one turn of the loop.
+const RING_ENTRIES: u32 = 4096;
+
+/// Runs the future that `main` makes on this thread, on io_uring.
+pub(crate) fn run_uring<F: Future>(
+    main: impl FnOnce(Runtime) -> F,
+) -> Result<F::Output, StartError> {
+    let mut runtime = build_uring().map_err(|error| StartError {
+        runtime: RuntimeKind::Monoio,
+        reason: explain_refusal(&error),
+    })?;
+    Ok(runtime.block_on(main(Runtime::Monoio)))
+}
+
+/// Runs the future that `main` makes on this thread, on epoll.
+pub(crate) fn run_epoll<F: Future>(
+    main: impl FnOnce(Runtime) -> F,
+) -> Result<F::Output, StartError> {
+    let built = RuntimeBuilder::<LegacyDriver>::new().build();
+    let mut runtime = built.map_err(|error| StartError {
+        runtime: RuntimeKind::MonoioEpoll,
+        reason: error.to_string(),
+    })?;
+    Ok(runtime.block_on(main(Runtime::Monoio)))
+}
+
+/// Says whether this process may use io_uring as a shard would, and if not, why.
+pub(crate) fn probe_uring() -> Result<(), String> {
+    build_uring().map(drop).map_err(|error| explain_refusal(&error))
+}
+
+fn build_uring() -> io::Result<monoio::Runtime<IoUringDriver>> {
+    let mut ring = io_uring::IoUring::builder();
+    // One thread owns the ring and reaps completions when it waits for them: no interrupts of the running task.
+    ring.setup_single_issuer().setup_defer_taskrun();
+    let tuned = RuntimeBuilder::<IoUringDriver>::new()
+        .with_entries(RING_ENTRIES)
+        .uring_builder(ring)
+        .build();
+    match tuned {
+        // Kernels before 6.1 know neither flag.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            RuntimeBuilder::<IoUringDriver>::new().with_entries(RING_ENTRIES).build()
+        }
+        built => built,
+    }
+}
+
+/// The bytes of locked memory that a ring's queues take on kernels that count them against the limit.
+fn ring_bytes() -> u64 {
+    const SUBMISSION_ENTRY_BYTES: u64 = 64;
+    const COMPLETION_ENTRY_BYTES: u64 = 16;
+    u64::from(RING_ENTRIES) * (SUBMISSION_ENTRY_BYTES + 2 * COMPLETION_ENTRY_BYTES)
+}
+
+fn explain_refusal(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ENOMEM) => limits::explain_locked_memory(ring_bytes()),
+        Some(libc::EPERM | libc::EACCES) => format!(
+            "the kernel refuses io_uring to this process ({error}); see sysctl kernel.io_uring_disabled and the \
+             container's seccomp profile"
+        ),
+        Some(libc::ENOSYS) => format!("this kernel has no io_uring ({error})"),
+        Some(libc::EMFILE | libc::ENFILE) => {
+            format!("no descriptor is left for a ring ({error}); raise the limit with ulimit -n")
+        }
+        _ => format!("io_uring_setup failed: {error}"),
+    }
+}
+
+pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {
+    match address {
+        Address::Tcp(address) => {
+            let stream = TcpStream::connect_addr(*address).await?;
+            stream.set_nodelay(true)?;
+            let handle = SocketHandle::Descriptor(stream.as_raw_fd());
+            let (read, write) = stream.into_split();
+            Ok(Transport {
+                read: ReadIo::MonoioTcp(read),
+                write: WriteIo::MonoioTcp(write),
+                handle,
+            })
+        }
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path).await?;
+            let handle = SocketHandle::Descriptor(stream.as_raw_fd());
+            let (read, write) = stream.into_split();
+            Ok(Transport {
+                read: ReadIo::MonoioUnix(read),
+                write: WriteIo::MonoioUnix(write),
+                handle,
+            })
+        }
+    }
+}
+
+#[inline]
+pub(crate) async fn read<T: AsyncReadRent>(
+    half: &mut OwnedReadHalf<T>,
+    buffer: &mut ReceiveBuffer,
+) -> io::Result<usize> {
+    let (storage, offset) = buffer.take_storage(1).map_err(buffer_full)?;
+    let (received, storage) = half.read(storage.slice_mut(offset..)).await;
+    let count = *received.as_ref().unwrap_or(&0);
+    buffer.restore_storage(storage.into_inner(), count);
+    received
+}
+
+#[inline]
+pub(crate) async fn write_all<T: AsyncWriteRent>(
+    half: &mut OwnedWriteHalf<T>,
+    bytes: Bytes,
+) -> io::Result<()> {
+    half.write_all(bytes).await.0.map(drop)
+}
+
+/// An alarm on a `timerfd`, which both drivers can poll.
+pub(crate) struct TimerFd {
+    timer: OwnedFd,
+    /// The same timer as something that monoio can wait for; it never reads or writes through it.
+    pollable: TcpStream,
+}
+
+impl TimerFd {
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let twin = std::net::TcpStream::from(timer.try_clone()?);
+        Ok(Self { timer, pollable: TcpStream::from_std(twin)? })
+    }
+
+    pub(crate) fn arm(&self, delay_ns: u64) {
+        // A zero would disarm it.
+        let delay_ns = delay_ns.max(1);
+        let it_value = Timespec {
+            tv_sec: (delay_ns / NANOS_PER_SECOND).cast_signed(),
+            tv_nsec: (delay_ns % NANOS_PER_SECOND).cast_signed(),
+        };
+        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+        timerfd_settime(
+            &self.timer,
+            TimerfdTimerFlags::empty(),
+            &Itimerspec { it_interval, it_value },
+        )
+        .expect("a timerfd takes any time that is not negative");
+    }
+
+    pub(crate) async fn ring(&self) {
+        loop {
+            // `false`: ask the kernel each time, because nobody tells monoio when the timer is read.
+            let ready = self.pollable.readable(false).await;
+            let mut expirations = [0u8; 8];
+            match rustix::io::read(&self.timer, &mut expirations) {
+                Ok(_) => return,
+                Err(_) if ready.is_ok() => continue,
+                Err(error) => panic!("a shard's timer cannot be waited for: {error}"),
+            }
+        }
+    }
+}

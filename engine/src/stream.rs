@@ -1,0 +1,256 @@
+//! The one stream type of users: bytes both ways, whatever the runtime, with deadlines.
+//!
+//! A [`Stream`] is a pair of independent halves. A read lends bytes from a growable buffer that the engine owns, so
+//! that an idle connection holds little and a completion-based kernel interface can own the memory while it reads. The
+//! runtimes are dispatched by a branch, not by a box and not by a generic, so that a task is written once and compiles
+//! once. Layers (TLS) belong inside, behind the same two halves.
+//!
+//! **Deadlines.** A read that is merely dropped can lose bytes on io_uring, so a deadline never drops one: when it
+//! passes, the socket is shut down, the kernel completes whatever was in flight, and the operation reports the cut.
+//! The end of a run uses the same way out.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::rc::{Rc, Weak};
+
+use bytes::Bytes;
+use loadr_protocols::buffer::ReceiveBuffer;
+
+use crate::runtime::sim::SimSocket;
+use crate::runtime::{ReadIo, Transport, WriteIo};
+use crate::timer::{TimerKey, TimerTarget, Timers};
+
+/// First size of a connection's receive buffer, in bytes; it holds a usual response whole.
+const BUFFER_BYTES_INITIAL: usize = 2 * 1024;
+/// Largest piece read at once, in bytes; long bodies grow the buffer up to here.
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// A connected byte stream.
+pub struct Stream {
+    read: ReadHalf,
+    write: WriteHalf,
+}
+
+/// The receiving half of a [`Stream`].
+pub struct ReadHalf {
+    io: ReadIo,
+    buffer: ReceiveBuffer,
+    guard: Rc<Guard>,
+}
+
+/// The sending half of a [`Stream`].
+pub struct WriteHalf {
+    io: WriteIo,
+    guard: Rc<Guard>,
+}
+
+impl Stream {
+    pub(crate) fn new(transport: Transport, guards: &Rc<Guards>) -> Self {
+        let guard = guards.watch(transport.handle);
+        let buffer = ReceiveBuffer::with_capacity(BUFFER_BYTES_INITIAL, BUFFER_BYTES_MAX);
+        let read = ReadHalf { io: transport.read, buffer, guard: Rc::clone(&guard) };
+        Self { read, write: WriteHalf { io: transport.write, guard } }
+    }
+
+    /// The two halves, which can be used at the same time.
+    pub fn into_split(self) -> (ReadHalf, WriteHalf) {
+        (self.read, self.write)
+    }
+}
+
+impl ReadHalf {
+    /// Receives more bytes into the buffer; returns how many, 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// `TimedOut` when the deadline passed, `ConnectionAborted` when the run ended, `OutOfMemory` when the buffer is at
+    /// its bound and nobody consumed, otherwise what the kernel said.
+    pub async fn fill(&mut self) -> io::Result<usize> {
+        let received = self.io.read(&mut self.buffer).await;
+        match self.guard.cut.get() {
+            None => received,
+            Some(cut) => Err(cut.into()),
+        }
+    }
+
+    /// The bytes received and not yet consumed.
+    pub fn buffer(&mut self) -> &mut ReceiveBuffer {
+        &mut self.buffer
+    }
+
+    /// Shuts the connection down in both directions; pending operations of either half end.
+    pub fn shut_down(&self) {
+        self.guard.handle.shut_down();
+    }
+
+    /// Sets or clears the moment, in nanoseconds since the run's origin, at which the stream is cut off.
+    #[inline]
+    pub fn set_deadline(&self, deadline_ns: Option<u64>) {
+        self.guard.set_deadline(deadline_ns);
+    }
+}
+
+impl WriteHalf {
+    /// Sends all of `bytes`.
+    ///
+    /// # Errors
+    /// As [`ReadHalf::fill`].
+    pub async fn write_all(&mut self, bytes: Bytes) -> io::Result<()> {
+        let sent = self.io.write_all(bytes).await;
+        match self.guard.cut.get() {
+            None => sent,
+            Some(cut) => Err(cut.into()),
+        }
+    }
+}
+
+/// Why the engine cut a stream off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    Deadline,
+    RunEnded,
+}
+
+impl From<Cut> for io::Error {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Deadline => io::ErrorKind::TimedOut.into(),
+            Cut::RunEnded => io::ErrorKind::ConnectionAborted.into(),
+        }
+    }
+}
+
+/// What it takes to shut a connection down from outside the task that uses it.
+pub(crate) enum SocketHandle {
+    Descriptor(RawFd),
+    Sim(SimSocket),
+}
+
+impl SocketHandle {
+    fn shut_down(&self) {
+        match self {
+            Self::Descriptor(fd) => {
+                // SAFETY: a handle lives in the guard of a stream whose halves keep the descriptor open.
+                let socket = unsafe { BorrowedFd::borrow_raw(*fd) };
+                // An error means that the peer was faster; the pending operation has completed then too.
+                let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+            }
+            Self::Sim(socket) => socket.shut_down(),
+        }
+    }
+}
+
+/// A stream's deadline and its way out, shared by its halves and known to the shard's [`Guards`].
+struct Guard {
+    handle: SocketHandle,
+    deadline_ns: Cell<u64>,
+    /// When the timer queue will look at this guard; `u64::MAX` while it is not queued.
+    look_ns: Cell<u64>,
+    key: Cell<Option<TimerKey>>,
+    cut: Cell<Option<Cut>>,
+    slot: GuardSlot,
+    guards: Rc<Guards>,
+}
+
+impl Guard {
+    #[inline]
+    fn set_deadline(&self, deadline_ns: Option<u64>) {
+        let deadline_ns = deadline_ns.unwrap_or(u64::MAX);
+        self.deadline_ns.set(deadline_ns);
+        // A look that is already queued for an earlier moment will find the new deadline there.
+        if deadline_ns < self.look_ns.get() {
+            self.queue_look(deadline_ns);
+        }
+    }
+
+    #[cold]
+    fn queue_look(&self, at_ns: u64) {
+        if let Some(key) = self.key.take() {
+            self.guards.timers.remove(key);
+        }
+        self.look_ns.set(at_ns);
+        self.key.set(Some(self.guards.timers.insert(at_ns, TimerTarget::Guard(self.slot))));
+    }
+
+    fn cut_off(&self, cut: Cut) {
+        self.cut.set(Some(cut));
+        self.handle.shut_down();
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.guards.timers.remove(key);
+        }
+        self.guards.forget(self.slot);
+    }
+}
+
+/// Index of a guard among those of its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GuardSlot(usize);
+
+/// The guards of all open streams of one shard.
+pub(crate) struct Guards {
+    timers: Rc<Timers>,
+    slots: RefCell<Vec<Weak<Guard>>>,
+    free: RefCell<Vec<usize>>,
+}
+
+impl Guards {
+    pub(crate) fn new(timers: Rc<Timers>) -> Rc<Self> {
+        Rc::new(Self { timers, slots: RefCell::default(), free: RefCell::default() })
+    }
+
+    fn watch(self: &Rc<Self>, handle: SocketHandle) -> Rc<Guard> {
+        let mut slots = self.slots.borrow_mut();
+        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            slots.push(Weak::new());
+            slots.len() - 1
+        });
+        let guard = Rc::new(Guard {
+            handle,
+            deadline_ns: Cell::new(u64::MAX),
+            look_ns: Cell::new(u64::MAX),
+            key: Cell::new(None),
+            cut: Cell::new(None),
+            slot: GuardSlot(index),
+            guards: Rc::clone(self),
+        });
+        slots[index] = Rc::downgrade(&guard);
+        guard
+    }
+
+    fn forget(&self, slot: GuardSlot) {
+        self.slots.borrow_mut()[slot.0] = Weak::new();
+        self.free.borrow_mut().push(slot.0);
+    }
+
+    /// Looks at a guard whose queued time has come: cuts the stream off, or looks again at its later deadline.
+    pub(crate) fn deadline_due(&self, slot: GuardSlot, now_ns: u64) {
+        let Some(guard) = self.slots.borrow()[slot.0].upgrade() else { return };
+        guard.key.set(None);
+        guard.look_ns.set(u64::MAX);
+        let deadline_ns = guard.deadline_ns.get();
+        if deadline_ns <= now_ns {
+            guard.cut_off(Cut::Deadline);
+        } else if deadline_ns != u64::MAX {
+            guard.queue_look(deadline_ns);
+        }
+    }
+
+    /// Cuts off every open stream, because the run is over.
+    pub(crate) fn cut_off_all(&self) {
+        // Collected first: a shutdown may wake a task that drops its stream and so changes the slots.
+        let open: Vec<Rc<Guard>> = self.slots.borrow().iter().filter_map(Weak::upgrade).collect();
+        for guard in open {
+            guard.cut_off(Cut::RunEnded);
+        }
+    }
+
+    /// Streams that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.slots.borrow().len() - self.free.borrow().len()
+    }
+}
