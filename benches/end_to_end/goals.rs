@@ -1,0 +1,133 @@
+//! What the project set out to reach, beside what was reached.
+//!
+//! A goal missed is a line in the output and nothing more: figures depend on the machine, and a
+//! test that fails on a busy one teaches people to ignore tests.
+
+use crate::peers::Peer;
+use crate::statistics::Estimate;
+use crate::summary::{Row, Summary, interval, mib};
+use crate::table::Table;
+
+/// One figure to reach.
+struct Goal {
+    scenario: &'static str,
+    peer: Peer,
+    bound: Bound,
+}
+
+/// The figure, and how good it has to be.
+enum Bound {
+    TimesWrk(f64),
+    TimesFloor(f64),
+    UserMicros(f64),
+    ResidentMib(f64),
+}
+
+/// 20 MiB, and 5 KiB for each of 10,000 users.
+const RESIDENT_MIB_10K: f64 = 20.0 + 10_000.0 * 5.0 / 1024.0;
+
+const fn goal(scenario: &'static str, peer: Peer, bound: Bound) -> Goal {
+    Goal { scenario, peer, bound }
+}
+
+const GOALS: &[Goal] = &[
+    goal("u64", Peer::LoadrMonoio, Bound::TimesWrk(1.35)),
+    goal("u64", Peer::LoadrMonoio, Bound::TimesFloor(0.95)),
+    goal("u64", Peer::LoadrMonoio, Bound::UserMicros(0.6)),
+    goal("u64", Peer::LoadrMonoioEpoll, Bound::TimesWrk(1.1)),
+    goal("u64", Peer::LoadrGlommio, Bound::TimesWrk(1.1)),
+    goal("u512", Peer::LoadrMonoio, Bound::TimesWrk(1.25)),
+    goal("u512", Peer::LoadrMonoio, Bound::UserMicros(0.6)),
+    goal("pipeline16", Peer::LoadrMonoio, Bound::TimesWrk(1.6)),
+    goal("u10000", Peer::LoadrMonoio, Bound::TimesWrk(1.2)),
+    goal("u10000", Peer::LoadrMonoio, Bound::ResidentMib(RESIDENT_MIB_10K)),
+];
+
+impl Bound {
+    fn wanted(&self) -> String {
+        match self {
+            Self::TimesWrk(least) => format!("at least {least:.2} times wrk"),
+            Self::TimesFloor(least) => format!("at least {least:.2} of the floor"),
+            Self::UserMicros(most) => format!("at most {most:.2} us of user time a request"),
+            Self::ResidentMib(most) => format!("at most {most:.1} MiB resident"),
+        }
+    }
+
+    /// What was measured, in words, and whether it is good enough; none where it was not measured.
+    fn judge(&self, row: &Row) -> Option<(String, bool)> {
+        let ratio = |estimate: Option<Estimate>, least: f64| {
+            let estimate = estimate?;
+            let range = estimate.interval.map(|it| format!(" ({})", interval(it)));
+            let figure = format!("{:.2}{}", estimate.median, range.unwrap_or_default());
+            Some((figure, estimate.median >= least))
+        };
+        match *self {
+            Self::TimesWrk(least) => ratio(row.ratio_to_wrk, least),
+            Self::TimesFloor(least) => ratio(row.ratio_to_floor, least),
+            Self::UserMicros(most) => {
+                Some((format!("{:.2}", row.cpu_user_us), row.cpu_user_us <= most))
+            }
+            Self::ResidentMib(most) => {
+                let resident = mib(row.resident_bytes_max?);
+                Some((format!("{resident:.1}"), resident <= most))
+            }
+        }
+    }
+}
+
+/// All goals of the scenarios that ran, each with what became of it.
+pub fn render(summaries: &[Summary]) -> String {
+    let mut table = Table::new(&["goal", "measured", "verdict", "wanted"]);
+    for summary in summaries {
+        for goal in GOALS.iter().filter(|goal| goal.scenario == summary.name) {
+            table.push(judged(goal, summary.row(goal.peer)));
+        }
+    }
+    format!("\n{}", table.render())
+}
+
+fn judged(goal: &Goal, row: Option<&Row>) -> Vec<String> {
+    let (figure, verdict) = match row.and_then(|row| goal.bound.judge(row)) {
+        Some((figure, true)) => (figure, "reached"),
+        Some((figure, false)) => (figure, "not reached"),
+        None => ("-".to_owned(), "not measured"),
+    };
+    let mut wanted = goal.bound.wanted();
+    let marks = row.map(Row::marks).unwrap_or_default();
+    if !marks.is_empty() {
+        wanted.push_str(&format!(" ({marks})"));
+    }
+    vec![format!("{} {}", goal.scenario, goal.peer), figure, verdict.to_owned(), wanted]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        let ratio = Some(Estimate { median: 1.4, interval: Some((1.38, 1.44)) });
+        Row {
+            peer: Peer::LoadrMonoio,
+            requests_per_s: 280_000.0,
+            ratio_to_wrk: ratio,
+            ratio_to_floor: None,
+            cpu_user_us: 0.65,
+            cpu_system_us: 3.0,
+            resident_bytes_max: Some(68 << 20),
+            generator_cpu_share: 0.99,
+            target_cpu_share: Some(0.9),
+            failures: 0,
+        }
+    }
+
+    #[test]
+    fn a_goal_is_reached_missed_or_not_measured() {
+        let verdict = |bound| judged(&goal("u64", Peer::LoadrMonoio, bound), Some(&row()));
+        let reached = verdict(Bound::TimesWrk(1.35));
+        assert_eq!(reached[..3], ["u64 loadr-bench monoio", "1.40 (1.38-1.44)", "reached"]);
+        assert_eq!(verdict(Bound::TimesWrk(1.41))[2], "not reached");
+        assert_eq!(verdict(Bound::UserMicros(0.6))[1..3], ["0.65", "not reached"]);
+        assert_eq!(verdict(Bound::ResidentMib(RESIDENT_MIB_10K))[2], "reached");
+        assert_eq!(verdict(Bound::TimesFloor(0.95))[2], "not measured");
+    }
+}
