@@ -1,0 +1,304 @@
+//! What can be typed: every flag with its help, in one place.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use loadr_engine::run::RuntimeChoice;
+use loadr_engine::runtime::RuntimeKind;
+
+use super::cpu_list::CpuList;
+use super::timespan::parse_timespan;
+
+const EXAMPLES: &str = "\
+Examples:
+  loadr-bench demo                                       ten seconds of load on a bundled server
+  loadr-bench http://127.0.0.1:8080/ -u 256 -t 30s       256 users for 30 seconds
+  loadr-bench http://127.0.0.1:8080/ -n 100000           exactly 100000 requests
+  loadr-bench http://127.0.0.1:8080/api -X POST --body '{\"a\":1}' -H 'Content-Type: application/json'
+  loadr-bench http://127.0.0.1:8080/ -t 1m --warm-up 5s --save run.json --csv run
+
+Exit codes: 0 clean; 1 failed requests, or a shard was lost; 2 could not run (usage, files, ports, names).";
+
+/// Maximum load from one box: Locust's words on a thread-per-core io_uring engine.
+#[derive(Debug, Parser)]
+#[command(name = "loadr-bench", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(arg_required_else_help = true, max_term_width = 110)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) load: LoadArgs,
+}
+
+/// Things to do other than loading a URL.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the bundled target on a free loopback port, load it for ten seconds and print the report
+    Demo(Box<LoadArgs>),
+    /// Serve the bundled target alone, until interrupted
+    Target(TargetArgs),
+}
+
+/// The load and everything about it.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct LoadArgs {
+    /// URLs to load; users are spread over several. Without a scheme, http:// is meant; with --host, paths are enough
+    #[arg(value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+
+    /// Read further URLs from FILE, one a line; empty lines and lines that begin with # are skipped
+    #[arg(long = "urls", value_name = "FILE", help_heading = "Target")]
+    pub(crate) urls_file: Option<PathBuf>,
+
+    /// Base URL that paths given as URL are appended to, as in Locust
+    #[arg(long, value_name = "URL", help_heading = "Target")]
+    pub(crate) host: Option<String>,
+
+    /// Connect to HOST:PORT whatever the URLs say; the Host header stays theirs
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Target")]
+    pub(crate) connect_to: Option<String>,
+
+    /// Connect to this Unix domain socket whatever the URLs say
+    #[arg(long, value_name = "PATH", help_heading = "Target", conflicts_with = "connect_to")]
+    pub(crate) unix_socket: Option<PathBuf>,
+
+    /// Users, each with a connection of its own
+    #[arg(short, long, value_name = "N", default_value_t = 64, value_parser = positive(), help_heading = "Load")]
+    pub(crate) users: u64,
+
+    /// Users started per second; without it all start at once
+    #[arg(short = 'r', long, value_name = "RATE", value_parser = positive_rate, help_heading = "Load")]
+    pub(crate) spawn_rate: Option<f64>,
+
+    /// Length of the run, after the warm-up: 30s, 5m, 1h30m, or seconds [default: 10s, or unlimited with --requests]
+    #[arg(
+        short = 't', long, visible_short_alias = 'd', visible_alias = "duration", value_name = "TIME",
+        value_parser = parse_run_time, help_heading = "Load"
+    )]
+    pub(crate) run_time: Option<Duration>,
+
+    /// Requests to make in total, over all users, exactly
+    #[arg(short = 'n', long, value_name = "N", value_parser = positive(), help_heading = "Load")]
+    pub(crate) requests: Option<u64>,
+
+    /// Load without reporting for this long first; requests that begin in it count nowhere
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, help_heading = "Load")]
+    pub(crate) warm_up: Duration,
+
+    /// Await requests in flight at the end for this long; those still unfinished are cut off and reported as such
+    #[arg(short = 's', long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, help_heading = "Load")]
+    pub(crate) stop_timeout: Duration,
+
+    /// Requests that each user keeps outstanding on its connection
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = pipeline_depth(), help_heading = "Load")]
+    pub(crate) pipeline: u64,
+
+    /// Seed of everything drawn at random
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
+    pub(crate) seed: u64,
+
+    /// Method
+    #[arg(
+        short = 'X',
+        long,
+        value_name = "METHOD",
+        default_value = "GET",
+        help_heading = "Request"
+    )]
+    pub(crate) method: String,
+
+    /// Header to send, 'Name: value'; repeatable
+    #[arg(short = 'H', long, value_name = "HEADER", help_heading = "Request")]
+    pub(crate) header: Vec<String>,
+
+    /// Body to send
+    #[arg(long, value_name = "TEXT", help_heading = "Request", conflicts_with = "body_file")]
+    pub(crate) body: Option<String>,
+
+    /// Body to send, from FILE
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub(crate) body_file: Option<PathBuf>,
+
+    /// Time for a response to be complete
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout, help_heading = "Request")]
+    pub(crate) timeout: Duration,
+
+    /// Time for a connection to be made [default: that of --timeout]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, help_heading = "Request")]
+    pub(crate) connect_timeout: Option<Duration>,
+
+    /// Open a connection for every request
+    #[arg(long, help_heading = "Request", conflicts_with = "requests_per_connection")]
+    pub(crate) no_keepalive: bool,
+
+    /// Open a new connection after N requests
+    #[arg(long, value_name = "N", value_parser = positive(), help_heading = "Request")]
+    pub(crate) requests_per_connection: Option<u64>,
+
+    /// Status codes that are successes, separated by commas [default: all below 400]
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(200..=999), help_heading = "Request")]
+    pub(crate) expect_status: Vec<u16>,
+
+    /// Runtime that shards run on
+    #[arg(long, value_enum, default_value_t = RuntimeArg::Auto, help_heading = "Engine")]
+    pub(crate) runtime: RuntimeArg,
+
+    /// Threads that generate load [default: one for each CPU this process may use, less one for a local target]
+    #[arg(long, value_name = "N", value_parser = positive(), help_heading = "Engine")]
+    pub(crate) shards: Option<u64>,
+
+    /// CPUs to pin them to, such as 0,2-3
+    #[arg(long, value_name = "LIST", help_heading = "Engine")]
+    pub(crate) cpus: Option<CpuList>,
+
+    /// Distinct names reported; the rest share one entry, (other)
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = positive(), help_heading = "Engine")]
+    pub(crate) max_names: u64,
+
+    /// Write the whole result to FILE, as JSON, histograms included
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) save: Option<PathBuf>,
+
+    /// Write Locust's four CSV files: PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv
+    #[arg(long, value_name = "PREFIX", help_heading = "Output")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Print Locust's list of entries as JSON on stdout, and the report on stderr
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Show nothing while the run is on
+    #[arg(long, help_heading = "Output")]
+    pub(crate) only_summary: bool,
+
+    /// No web UI: always so with a URL
+    #[arg(long, help_heading = "Output")]
+    pub(crate) headless: bool,
+
+    /// Least level of log lines on stderr
+    #[arg(short = 'L', long, value_enum, ignore_case = true, default_value_t = LogLevel::Info, help_heading = "Output")]
+    pub(crate) loglevel: LogLevel,
+}
+
+/// The bundled target.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct TargetArgs {
+    /// Address to listen on
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) bind: std::net::IpAddr,
+
+    /// Port to listen on; 0 takes a free one
+    #[arg(short, long, value_name = "PORT", default_value_t = 8080)]
+    pub(crate) port: u16,
+
+    /// Serve this Unix domain socket as well
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unix_socket: Option<PathBuf>,
+
+    /// CPUs to serve on, such as 0,2-3: one thread is pinned to each [default: one thread, not pinned]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cpus: Option<CpuList>,
+}
+
+/// A runtime as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RuntimeArg {
+    /// monoio on io_uring, or on epoll where io_uring is refused
+    Auto,
+    /// monoio on io_uring
+    Monoio,
+    /// monoio on epoll
+    MonoioEpoll,
+    /// glommio, on io_uring
+    Glommio,
+}
+
+impl From<RuntimeArg> for RuntimeChoice {
+    fn from(typed: RuntimeArg) -> Self {
+        match typed {
+            RuntimeArg::Auto => Self::Auto,
+            RuntimeArg::Monoio => Self::Fixed(RuntimeKind::Monoio),
+            RuntimeArg::MonoioEpoll => Self::Fixed(RuntimeKind::MonoioEpoll),
+            RuntimeArg::Glommio => Self::Fixed(RuntimeKind::Glommio),
+        }
+    }
+}
+
+/// Locust's levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// Everything
+    Debug,
+    /// What happens
+    Info,
+    /// What may be wrong
+    Warning,
+    /// What is wrong
+    Error,
+    /// As error: nothing here is beyond it
+    Critical,
+}
+
+impl From<LogLevel> for log::LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Debug => Self::Debug,
+            LogLevel::Info => Self::Info,
+            LogLevel::Warning => Self::Warn,
+            LogLevel::Error | LogLevel::Critical => Self::Error,
+        }
+    }
+}
+
+/// Most requests that a user may keep outstanding: past that it is the target's buffers that are tested.
+const PIPELINE_MAX: u64 = 4_096;
+
+fn positive() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..)
+}
+
+fn pipeline_depth() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..=PIPELINE_MAX)
+}
+
+fn positive_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("it must be a number above 0, users per second".to_owned()),
+    }
+}
+
+fn parse_run_time(text: &str) -> Result<Duration, String> {
+    match parse_timespan(text) {
+        Ok(Duration::ZERO) => Err("a run takes some time: give 1s or more".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    match parse_timespan(text) {
+        Ok(Duration::ZERO) => Err("nothing completes in no time: give 1ms or more".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_are_positive_numbers() {
+        assert_eq!(positive_rate("0.5"), Ok(0.5));
+        for wrong in ["0", "-1", "inf", "nan", "fast"] {
+            assert!(positive_rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! What the arguments mean: a plan in which everything has been checked that can be before the load.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use loadr_engine::coordinator::RunPlan;
+use loadr_engine::limits;
+use loadr_engine::record::RecorderOptions;
+use loadr_engine::run::{ChosenRuntime, RuntimeChoice, choose_runtime};
+use loadr_engine::runtime::Address;
+use loadr_engine::shard::placement::{Allowance, PlacementError, PlacementRequest, place};
+use loadr_engine::spawn::SpawnSchedule;
+use loadr_protocols::http1::{Limits, Method, RequestBuilder, RequestError, RequestTemplate};
+use serde_json::{Value, json};
+
+use super::args::{LoadArgs, RuntimeArg};
+use super::target_url::{TargetUrl, UrlError, resolve, split_host_port};
+use crate::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
+
+/// Length of a run that nobody gave a length.
+const RUN_TIME_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Everything a run needs, checked.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) run: RunPlan,
+    pub(crate) workload: UrlWorkload,
+    pub(crate) runtime: ChosenRuntime,
+    /// The runtime was not asked for by name, so another may take its place.
+    pub(crate) runtime_is_free: bool,
+    pub(crate) target_is_local: bool,
+    pub(crate) outputs: Outputs,
+    /// What the user should know before the run.
+    pub(crate) notices: Vec<String>,
+    /// The plan as the saved report holds it.
+    pub(crate) document: Value,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outputs {
+    pub(crate) save: Option<PathBuf>,
+    pub(crate) csv: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) only_summary: bool,
+}
+
+/// Why arguments make no plan; each is one line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
+    #[error("no URL is given")]
+    UrlMissing,
+    #[error("{0} holds no URL")]
+    UrlFileEmpty(PathBuf),
+    #[error("cannot read {path}: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("'{0}' is not a header: write 'Name: value'")]
+    Header(String),
+    #[error("--no-keepalive sends one request a connection, so --pipeline {0} cannot be met")]
+    PipelineWithoutKeepAlive(u64),
+    #[error("--host is not used: every URL is whole already; give paths, such as /index.html")]
+    HostUnused,
+    #[error(
+        "{users} users need {needed} descriptors and the limit is {limit}: raise it with ulimit -n, or lower --users"
+    )]
+    Descriptors { users: u64, needed: u64, limit: u64 },
+}
+
+impl Plan {
+    pub(crate) fn from_args(args: &LoadArgs) -> Result<Self, PlanError> {
+        let urls = read_urls(args)?;
+        let targets = Targets::prepare(args, &urls)?;
+        let runtime = choose_runtime(RuntimeChoice::from(args.runtime));
+        let shards = place(
+            &PlacementRequest {
+                shards: args
+                    .shards
+                    .map(|shards| usize::try_from(shards).unwrap_or(usize::MAX).min(SHARDS_MAX)),
+                cpus: args.cpus.as_ref().map(|list| list.0.clone()),
+                target_is_local: targets.local,
+            },
+            &Allowance::of_this_process(),
+        )?;
+        let mut notices = Vec::new();
+        let users = users(args, &mut notices);
+        check_limits(users, &shards, &targets, &mut notices)?;
+        let run_time = args.run_time.or(args.requests.is_none().then_some(RUN_TIME_DEFAULT));
+        let run = RunPlan {
+            spawn: SpawnSchedule { users, spawn_rate_per_sec: args.spawn_rate },
+            run_time,
+            warm_up: args.warm_up,
+            requests: args.requests,
+            stop_timeout: args.stop_timeout,
+            shards,
+            runtime: runtime.kind,
+            recorder: RecorderOptions {
+                names_max: usize::try_from(args.max_names).unwrap_or(usize::MAX),
+                ..RecorderOptions::default()
+            },
+        };
+        let workload = workload(args, targets.list)?;
+        let document = document(args, &urls, &run);
+        let outputs = Outputs {
+            save: args.save.clone(),
+            csv: args.csv.clone(),
+            json: args.json,
+            only_summary: args.only_summary,
+        };
+        let target_is_local = targets.local;
+        let runtime_is_free = args.runtime == RuntimeArg::Auto;
+        Ok(Self {
+            run,
+            workload,
+            runtime,
+            runtime_is_free,
+            target_is_local,
+            outputs,
+            notices,
+            document,
+        })
+    }
+}
+
+/// Most shards that can be asked for.
+const SHARDS_MAX: usize = 1_024;
+
+/// The users asked for, but no more than there are requests to make.
+fn users(args: &LoadArgs, notices: &mut Vec<String>) -> u64 {
+    match args.requests {
+        Some(requests) if requests < args.users => {
+            notices.push(format!("{requests} requests need no more than {requests} users"));
+            requests
+        }
+        _ => args.users,
+    }
+}
+
+fn read_urls(args: &LoadArgs) -> Result<Vec<String>, PlanError> {
+    let mut urls = args.urls.clone();
+    if let Some(path) = &args.urls_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| PlanError::Unreadable { path: path.clone(), source })?;
+        let before = urls.len();
+        let lines = text.lines().map(str::trim);
+        urls.extend(
+            lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned),
+        );
+        if urls.len() == before {
+            return Err(PlanError::UrlFileEmpty(path.clone()));
+        }
+    }
+    match &args.host {
+        Some(host) if urls.is_empty() => urls.push(host.clone()),
+        Some(_) if urls.iter().all(|url| !url.starts_with('/')) => {
+            return Err(PlanError::HostUnused);
+        }
+        None if urls.is_empty() => return Err(PlanError::UrlMissing),
+        _ => {}
+    }
+    Ok(urls)
+}
+
+/// The targets of a run.
+struct Targets {
+    list: Vec<UrlTarget>,
+    /// All of them are on this machine.
+    local: bool,
+}
+
+impl Targets {
+    fn prepare(args: &LoadArgs, urls: &[String]) -> Result<Self, PlanError> {
+        let parsed: Result<Vec<_>, _> =
+            urls.iter().map(|url| TargetUrl::parse(url, args.host.as_deref())).collect();
+        let parsed = parsed?;
+        let body = read_body(args)?;
+        let one_origin = parsed.iter().all(|url| url.authority == parsed[0].authority);
+        let mut local = true;
+        let list: Result<Vec<_>, PlanError> = parsed
+            .iter()
+            .map(|url| {
+                let (authority, addresses) = destination(args, url)?;
+                local &= addresses.iter().all(is_local);
+                Ok(UrlTarget {
+                    method: args.method.clone(),
+                    // As Locust's HttpUser names samples; the origin is told only where there are several.
+                    name: match one_origin {
+                        true => url.path_and_query.clone(),
+                        false => format!("http://{}{}", url.authority, url.path_and_query),
+                    },
+                    authority,
+                    addresses,
+                    request: request(args, url, body.clone(), args.no_keepalive)?,
+                    request_closing: request(args, url, body.clone(), true)?,
+                })
+            })
+            .collect();
+        Ok(Self { list: list?, local })
+    }
+}
+
+fn is_local(address: &Address) -> bool {
+    match address {
+        Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
+        Address::Unix(_) => true,
+    }
+}
+
+/// Where connections for a URL go: the name shown, and the addresses.
+fn destination(args: &LoadArgs, url: &TargetUrl) -> Result<(String, Vec<Address>), PlanError> {
+    if let Some(path) = &args.unix_socket {
+        return Ok((format!("unix:{}", path.display()), vec![Address::Unix(path.clone())]));
+    }
+    let (host, port, shown) = match &args.connect_to {
+        Some(text) => {
+            let (host, port) = split_host_port(text)?;
+            (host, port, text.clone())
+        }
+        None => (url.host.clone(), url.port, url.host_port()),
+    };
+    let addresses = resolve(&host, port)?.into_iter().map(Address::Tcp).collect();
+    Ok((shown, addresses))
+}
+
+fn read_body(args: &LoadArgs) -> Result<Option<Bytes>, PlanError> {
+    match (&args.body, &args.body_file) {
+        (Some(text), _) => Ok(Some(Bytes::from(text.clone()))),
+        (None, Some(path)) => match std::fs::read(path) {
+            Ok(bytes) => Ok(Some(Bytes::from(bytes))),
+            Err(source) => Err(PlanError::Unreadable { path: path.clone(), source }),
+        },
+        (None, None) => Ok(None),
+    }
+}
+
+fn request(
+    args: &LoadArgs,
+    url: &TargetUrl,
+    body: Option<Bytes>,
+    close: bool,
+) -> Result<RequestTemplate, PlanError> {
+    let method: Method = args.method.parse()?;
+    let mut builder = RequestBuilder::new(method, &url.path_and_query).connection_close(close);
+    let given = parse_headers(&args.header)?;
+    let names = |wanted: &str| given.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    if !names("host") {
+        builder = builder.header("Host", &url.authority);
+    }
+    if !names("user-agent") {
+        builder = builder.header("User-Agent", concat!("loadr-bench/", env!("CARGO_PKG_VERSION")));
+    }
+    if let Some(authorization) = &url.authorization
+        && !names("authorization")
+    {
+        builder = builder.header("Authorization", authorization);
+    }
+    for (name, value) in given {
+        builder = builder.header(name, value);
+    }
+    if let Some(body) = body {
+        builder = builder.body(body);
+    }
+    Ok(builder.build()?)
+}
+
+fn parse_headers(lines: &[String]) -> Result<Vec<(&str, &str)>, PlanError> {
+    lines
+        .iter()
+        .map(|line| match line.split_once(':') {
+            Some((name, value)) if !name.is_empty() => Ok((name, value.trim())),
+            _ => Err(PlanError::Header(line.clone())),
+        })
+        .collect()
+}
+
+/// Descriptors and ports: raises what can be raised, refuses what cannot work, and says what may not.
+fn check_limits(
+    users: u64,
+    shards: &[Option<usize>],
+    targets: &Targets,
+    notices: &mut Vec<String>,
+) -> Result<(), PlanError> {
+    /// Descriptors of a shard itself: rings, event and timer descriptors.
+    const PER_SHARD: u64 = 8;
+    let needed = users
+        .saturating_add(limits::DESCRIPTORS_RESERVED)
+        .saturating_add(PER_SHARD * shards.len() as u64);
+    match limits::raise_descriptor_limit() {
+        Some(limit) if needed > limit => {
+            return Err(PlanError::Descriptors { users, needed, limit });
+        }
+        _ => {}
+    }
+    let tcp = targets
+        .list
+        .iter()
+        .flat_map(|target| &target.addresses)
+        .filter(|a| matches!(a, Address::Tcp(_)));
+    let destinations = tcp.count() as u64;
+    if let Some(ports) = limits::ephemeral_ports()
+        && destinations > 0
+        && users > ports.saturating_mul(destinations)
+    {
+        notices.push(format!(
+            "{users} users are more than the {ports} local ports towards one address \
+             (sysctl net.ipv4.ip_local_port_range): the rest cannot connect"
+        ));
+    }
+    Ok(())
+}
+
+fn workload(args: &LoadArgs, targets: Vec<UrlTarget>) -> Result<UrlWorkload, PlanError> {
+    if args.no_keepalive && args.pipeline > 1 {
+        return Err(PlanError::PipelineWithoutKeepAlive(args.pipeline));
+    }
+    Ok(UrlWorkload {
+        targets,
+        pipeline: args.pipeline,
+        requests_per_connection: if args.no_keepalive {
+            Some(1)
+        } else {
+            args.requests_per_connection
+        },
+        timeout: args.timeout,
+        connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
+        expected_status: match args.expect_status.as_slice() {
+            [] => ExpectedStatus::BelowFourHundred,
+            listed => ExpectedStatus::Listed(listed.to_vec()),
+        },
+        limits: Limits::default(),
+        seed: args.seed,
+    })
+}
+
+/// The plan for the saved report: what was asked for, with defaults filled in. Credentials stay out of it.
+fn document(args: &LoadArgs, urls: &[String], run: &RunPlan) -> Value {
+    json!({
+        "targets": urls.iter().map(|url| without_credentials(url)).collect::<Vec<_>>(),
+        "method": args.method,
+        "headers": args.header.iter().map(|line| header_name(line)).collect::<Vec<_>>(),
+        "users": run.spawn.users,
+        "spawn_rate_per_sec": run.spawn.spawn_rate_per_sec,
+        "run_time_s": run.run_time.map(|time| time.as_secs_f64()),
+        "warm_up_s": run.warm_up.as_secs_f64(),
+        "requests": run.requests,
+        "stop_timeout_s": run.stop_timeout.as_secs_f64(),
+        "pipeline": args.pipeline,
+        "requests_per_connection": if args.no_keepalive { Some(1) } else { args.requests_per_connection },
+        "timeout_s": args.timeout.as_secs_f64(),
+        "connect_timeout_s": args.connect_timeout.unwrap_or(args.timeout).as_secs_f64(),
+        "connect_to": args.connect_to,
+        "unix_socket": args.unix_socket,
+        "expect_status": args.expect_status,
+        "shards": run.shards.len(),
+        "cpus": run.shards,
+        "runtime": run.runtime.as_str(),
+        "max_names": args.max_names,
+        "seed": args.seed,
+    })
+}
+
+/// Header names alone: values carry tokens.
+fn header_name(line: &str) -> &str {
+    line.split_once(':').map_or(line, |(name, _)| name)
+}
+
+fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host_start = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
+    match scheme {
+        "" => rest[host_start..].to_owned(),
+        scheme => format!("{scheme}://{}", &rest[host_start..]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_stay_out_of_reports() {
+        assert_eq!(without_credentials("http://u:p@h:1/a@b"), "http://h:1/a@b");
+        assert_eq!(without_credentials("u:p@h/x"), "h/x");
+        assert_eq!(without_credentials("http://h/x?mail=a@b"), "http://h/x?mail=a@b");
+        assert_eq!(header_name("Authorization: Bearer x"), "Authorization");
+    }
+}

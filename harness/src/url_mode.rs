@@ -1,0 +1,134 @@
+//! URL mode: users that send one request over and over, as fast as the target answers.
+//!
+//! Each user has one connection and keeps up to `pipeline` requests outstanding on it. Everything that can be made
+//! before the load is: request bytes (for a whole batch), entry indices, addresses. The workload is shared by the
+//! shards and each makes a copy of its own, so that not even a reference count travels between CPUs.
+
+mod user;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use loadr_engine::client::endpoint::Endpoint;
+use loadr_engine::record::{EntryIndex, EntryKind};
+use loadr_engine::runtime::Address;
+use loadr_engine::user::{Context, ShardContext, UserClass, UserFuture, Workload};
+use loadr_protocols::http1::{Limits, RequestKind, RequestTemplate};
+
+use user::UrlUser;
+
+/// One URL and how to reach it.
+#[derive(Clone, Debug)]
+pub struct UrlTarget {
+    /// Method shown in the report.
+    pub method: String,
+    /// Name shown in the report.
+    pub name: String,
+    /// Where connections go, as `host:port` or a socket's path.
+    pub authority: String,
+    /// Addresses to try, in order.
+    pub addresses: Vec<Address>,
+    /// The request.
+    pub request: RequestTemplate,
+    /// The request that also asks the target to close the connection.
+    pub request_closing: RequestTemplate,
+}
+
+/// Which responses are successes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedStatus {
+    /// Any status below 400, as Locust's HttpUser has it.
+    BelowFourHundred,
+    /// These alone.
+    Listed(Vec<u16>),
+}
+
+impl ExpectedStatus {
+    #[inline]
+    fn accepts(&self, status: u16) -> bool {
+        match self {
+            Self::BelowFourHundred => status < 400,
+            Self::Listed(expected) => expected.contains(&status),
+        }
+    }
+}
+
+/// What every user of a URL-mode run does.
+#[derive(Clone, Debug)]
+pub struct UrlWorkload {
+    /// Targets; users are dealt out to them in turn.
+    pub targets: Vec<UrlTarget>,
+    /// Requests that a user keeps outstanding on its connection, at least 1.
+    pub pipeline: u64,
+    /// Requests after which a user opens a new connection.
+    pub requests_per_connection: Option<u64>,
+    /// Time from an exchange's start to the last byte of its response.
+    pub timeout: Duration,
+    /// Time to open a connection.
+    pub connect_timeout: Duration,
+    /// Which responses are successes.
+    pub expected_status: ExpectedStatus,
+    /// Bounds on what a target may send.
+    pub limits: Limits,
+    /// Seed of the users' random draws.
+    pub seed: u64,
+}
+
+impl Workload for UrlWorkload {
+    fn prepare(&self, shard: &ShardContext) -> Rc<dyn UserClass> {
+        let batch = usize::try_from(self.pipeline).unwrap_or(1);
+        let targets = self.targets.iter().map(|target| PreparedTarget::new(shard, target, batch));
+        Rc::new(UrlClass { targets: targets.collect(), workload: self.clone() })
+    }
+}
+
+/// The users of one shard.
+struct UrlClass {
+    targets: Vec<PreparedTarget>,
+    workload: UrlWorkload,
+}
+
+impl UserClass for UrlClass {
+    fn start(self: Rc<Self>, context: Context) -> UserFuture {
+        Box::pin(UrlUser::new(self, context).live())
+    }
+}
+
+/// A target with everything that its users share on one shard.
+struct PreparedTarget {
+    endpoint: Endpoint,
+    entry: EntryIndex,
+    kind: RequestKind,
+    /// As many requests back to back as a user may have outstanding.
+    batch: Bytes,
+    request_bytes: usize,
+    closing: Bytes,
+}
+
+impl PreparedTarget {
+    fn new(shard: &ShardContext, target: &UrlTarget, batch: usize) -> Self {
+        Self {
+            endpoint: Endpoint::new(shard, &target.authority, target.addresses.clone()),
+            entry: shard.entry(EntryKind::Exchange, &target.method, &target.name),
+            kind: target.request.kind(),
+            batch: target.request.repeated(batch),
+            request_bytes: target.request.bytes().len(),
+            // A copy, not a clone: the count of a shared one would be written by every shard.
+            closing: Bytes::copy_from_slice(target.request_closing.bytes()),
+        }
+    }
+
+    /// The bytes of `count` requests, of which the last asks to close the connection if `closing`.
+    fn requests(&self, count: usize, closing: bool) -> Bytes {
+        match (count, closing) {
+            (_, false) => self.batch.slice(..count * self.request_bytes),
+            (1, true) => self.closing.clone(),
+            (_, true) => {
+                let mut requests = BytesMut::from(&self.batch[..(count - 1) * self.request_bytes]);
+                requests.extend_from_slice(&self.closing);
+                requests.freeze()
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! One user of URL mode.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use loadr_engine::client::backoff::Backoff;
+use loadr_engine::client::http::{HttpConnection, Response};
+use loadr_engine::outcome::{Failure, FailureKind};
+use loadr_engine::record::Exchange;
+use loadr_engine::user::Context;
+
+use super::{PreparedTarget, UrlClass};
+use crate::status::status_failure;
+
+/// How long a target that was asked to close its connection is given to do so, in nanoseconds.
+const CLOSE_WAIT_NS: u64 = 100_000_000;
+
+pub(super) struct UrlUser {
+    class: Rc<UrlClass>,
+    context: Context,
+    target: usize,
+    /// Start of each exchange that has begun and not ended, in order.
+    starts: VecDeque<u64>,
+    backoff: Backoff,
+}
+
+/// A connection and what has happened on it.
+struct Line {
+    http: HttpConnection,
+    /// Requests sent on it.
+    sent: u64,
+    /// How many of the user's outstanding exchanges have been sent on it; those behind were sent on one that the target
+    /// closed before it answered them.
+    outstanding: usize,
+}
+
+/// What to do after a round.
+enum Next {
+    /// Go on with this connection.
+    GoOn,
+    /// The target closes this connection, as it was asked to: wait for that, then open another.
+    AwaitClose,
+    /// Open another.
+    Reconnect,
+    /// Open another, after a wait.
+    BackOff,
+    /// No exchange will be permitted any more.
+    End,
+}
+
+impl UrlUser {
+    pub(super) fn new(class: Rc<UrlClass>, context: Context) -> Self {
+        let target = (context.user_index() % class.targets.len() as u64) as usize;
+        let backoff = Backoff::new(class.workload.seed ^ context.user_index());
+        Self { class, context, target, starts: VecDeque::new(), backoff }
+    }
+
+    pub(super) async fn live(mut self) {
+        while !self.context.is_over() || !self.starts.is_empty() {
+            let next = match self.connect().await {
+                Ok(line) => self.use_connection(line).await,
+                Err(failure) => self.fail_to_connect(&failure).await,
+            };
+            match next {
+                Next::End => return,
+                Next::BackOff => self.context.sleep(self.backoff.next_wait()).await,
+                Next::GoOn | Next::Reconnect | Next::AwaitClose => {}
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Line, Failure> {
+        let class = &*self.class;
+        let endpoint = &class.targets[self.target].endpoint;
+        let stream = endpoint.connect(&self.context, class.workload.connect_timeout).await?;
+        let http = HttpConnection::new(stream, class.workload.limits, class.workload.timeout);
+        Ok(Line { http, sent: 0, outstanding: 0 })
+    }
+
+    /// Counts a failed connection as the failure of the exchange that it was for.
+    async fn fail_to_connect(&mut self, failure: &Failure) -> Next {
+        if self.starts.is_empty() {
+            match self.context.permit(1).await {
+                Some(permit) => self.starts.push_back(permit.start_ns),
+                None => return Next::End,
+            }
+        }
+        self.fail_all(failure)
+    }
+
+    async fn use_connection(&mut self, mut line: Line) -> Next {
+        loop {
+            match self.round(&mut line).await {
+                Ok(Next::GoOn) => {}
+                Ok(Next::AwaitClose) => {
+                    line.http.set_deadline(self.context.now_ns() + CLOSE_WAIT_NS);
+                    line.http.close().await;
+                    return Next::Reconnect;
+                }
+                Ok(next) => return next,
+                Err(failure) => return self.fail_all(&failure),
+            }
+        }
+    }
+
+    /// Sends what may be sent, then receives what has come.
+    async fn round(&mut self, line: &mut Line) -> Result<Next, Failure> {
+        let count = self.begin(line).await;
+        if count > 0 {
+            self.send(line, count).await?;
+        }
+        if line.outstanding == 0 {
+            return Ok(if self.is_used_up(line) { Next::Reconnect } else { Next::End });
+        }
+        let mut response = line.http.response(&self.context).await?;
+        loop {
+            self.settle(line, &response);
+            if !response.keep_alive {
+                let asked = self.is_used_up(line);
+                return Ok(if asked { Next::AwaitClose } else { Next::Reconnect });
+            }
+            match line.http.received_response()? {
+                Some(next) => response = next,
+                None => return Ok(Next::GoOn),
+            }
+        }
+    }
+
+    /// Draws permits for the free places of the pipeline; returns how many requests are to be sent.
+    async fn begin(&mut self, line: &Line) -> u64 {
+        let workload = &self.class.workload;
+        let unsent = (self.starts.len() - line.outstanding) as u64;
+        let room = workload.pipeline - self.starts.len() as u64;
+        let left = workload.requests_per_connection.map_or(u64::MAX, |limit| limit - line.sent);
+        let wanted = room.min(left.saturating_sub(unsent));
+        let permit = match wanted {
+            0 => None,
+            // With nothing outstanding there is nothing else to wait for.
+            _ if self.starts.is_empty() => self.context.permit(wanted).await,
+            _ => self.context.try_permit(wanted),
+        };
+        let Some(permit) = permit else { return unsent.min(left) };
+        self.starts.extend((0..permit.count).map(|_| permit.start_ns));
+        (unsent + permit.count).min(left)
+    }
+
+    async fn send(&mut self, line: &mut Line, count: u64) -> Result<(), Failure> {
+        let class = &*self.class;
+        let target = &class.targets[self.target];
+        line.sent += count;
+        line.outstanding += count as usize;
+        let requests = target.requests(count as usize, self.is_used_up(line));
+        self.set_deadline(line);
+        line.http.send(&self.context, requests, target.kind, count).await
+    }
+
+    /// The oldest outstanding exchange decides when the connection is given up.
+    #[inline]
+    fn set_deadline(&self, line: &Line) {
+        if let Some(start_ns) = self.starts.front() {
+            let timeout_ns = loadr_engine::clock::nanos(self.class.workload.timeout);
+            line.http.set_deadline(start_ns.saturating_add(timeout_ns));
+        }
+    }
+
+    fn is_used_up(&self, line: &Line) -> bool {
+        self.class.workload.requests_per_connection.is_some_and(|limit| line.sent >= limit)
+    }
+
+    /// Ends the oldest outstanding exchange with its response.
+    #[inline]
+    fn settle(&mut self, line: &mut Line, response: &Response) {
+        line.outstanding -= 1;
+        let start_ns =
+            self.starts.pop_front().expect("the decoder refuses a response more than awaited");
+        let target = &self.class.targets[self.target];
+        let accepted = self.class.workload.expected_status.accepts(response.status);
+        let exchange = Exchange {
+            start_ns,
+            end_ns: response.end_ns,
+            body_bytes: response.body_bytes,
+            bytes_received: response.bytes_received,
+            bytes_sent: target.request_bytes as u64,
+            failed: !accepted,
+        };
+        self.backoff.reset();
+        if accepted {
+            self.context.record(target.entry, &exchange);
+        } else {
+            self.context.record_failure(target.entry, &exchange, &status_failure(response.status));
+        }
+        if line.outstanding > 0 {
+            self.set_deadline(line);
+        }
+    }
+
+    /// Ends every outstanding exchange with one failure.
+    fn fail_all(&mut self, failure: &Failure) -> Next {
+        if failure.kind == FailureKind::Cancelled {
+            // The run's end cut them off: they stay in flight and are reported as such.
+            return Next::End;
+        }
+        let target: &PreparedTarget = &self.class.targets[self.target];
+        let end_ns = self.context.now_ns();
+        for start_ns in self.starts.drain(..) {
+            let exchange = Exchange { start_ns, end_ns, failed: true, ..Exchange::default() };
+            self.context.record_failure(target.entry, &exchange, failure);
+        }
+        Next::BackOff
+    }
+}
