@@ -1,1 +1,83 @@
-//! Under construction.
+//! The bundled target: a small HTTP/1.1 server to put load on.
+//!
+//! The demo, the tests and the benches of loadr load this server, so it has to be faster than any
+//! generator on the same number of cores, and to misbehave only as it is told. One thread serves
+//! its connections from one epoll set and shares nothing with the others; `dialogue` decides (bytes
+//! in, bytes out), `connection` does the reading and writing around it, `worker` waits for events,
+//! and `desk` holds the fast path.
+//!
+//! # Routes
+//!
+//! Any method will do, HEAD is answered without content, a request body is read over, and queries
+//! are ignored where none is listed. Durations are `500ms`, `2s`, `1m`, `250us`, or a bare number
+//! of milliseconds (`0.5`); at most an hour.
+//!
+//! | Path | Answer |
+//! |---|---|
+//! | `/` | `hello world\n`: 160 bytes with its head |
+//! | `/bytes/N` | N bytes, up to 1 GiB, of a repeated [pattern](BODY_PATTERN) |
+//! | `/chunked/N` | the same in chunks of 1, 15, 16, 255, 4096 and 65536 bytes in turn; every third chunk has an extension, an odd N a trailer field `X-Body-Bytes: N`. HTTP/1.0 clients get it unframed up to the close |
+//! | `/delay/MS` | after that time, to tens of microseconds on an idle core |
+//! | `/random-delay?law=LAW&mean=MS&seed=N` | after a time drawn from the law: `fixed`; `exponential`; `bimodal` (9 in 10 take half the mean, 1 in 10 takes 5.5 times the mean); `pareto` (shape 2.5). The k-th request with the same law and seed (default 0) always gets the k-th draw; the mean scales it |
+//! | `/stall?after=D&for=D&run=N` | at once, but nothing from `after` to `after + for` since the first request with the same parameters; what waits then is answered all at once. `run` (default 0) only tells repetitions apart |
+//! | `/status/N` | that status, 100 to 999 without 101; 204 and 304 without content, 1xx as an interim answer before a 200 |
+//! | `/echo` | the request body, of either framing, up to 16 MiB, once it is read whole |
+//! | `/headers` | the request head as it came |
+//! | `/close` | `Connection: close`, and so it does |
+//! | `/count` | lines `route count`, then `total count`: requests answered so far, without this one |
+//!
+//! Answers to the three kinds of delay say how long they were put off: `delayed 12.345678 ms\n`. A
+//! delay counts from when the request is reached: requests pipelined on one connection are answered
+//! one after the other, in order.
+//!
+//! Other paths are answered 404, and parameters that make no sense 400, and the connection goes on.
+//! Requests that are broken (400), too large (413, 431) or need what is not served (417, 501, 505)
+//! are answered, and the connection closes.
+//!
+//! # Example
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::TcpStream;
+//!
+//! use loadr_target::{RouteKind, Target, TargetOptions};
+//!
+//! let target = Target::bind(TargetOptions::default())?.spawn()?;
+//! let mut client = TcpStream::connect(target.local_addr())?;
+//! client.write_all(b"GET /close HTTP/1.1\r\nHost: here\r\n\r\n")?;
+//! let mut answer = String::new();
+//! client.read_to_string(&mut answer)?;
+//! assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+//! assert_eq!(target.stop()?.served(RouteKind::Close), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod body;
+mod connection;
+mod desk;
+mod dialogue;
+mod law;
+mod listener;
+mod options;
+mod outbox;
+mod query;
+mod request;
+mod response;
+mod route;
+mod shared;
+mod slab;
+mod stall;
+mod stats;
+mod tail;
+mod target;
+mod timer;
+mod worker;
+
+pub use crate::options::{THREADS_MAX, TargetError, TargetOptions};
+pub use crate::route::BODY_BYTES_MAX;
+pub use crate::stats::{RouteKind, TargetStats};
+pub use crate::tail::BODY_PATTERN;
+pub use crate::target::{Target, TargetHandle};

@@ -1,0 +1,204 @@
+//! Counts of what a target has served.
+//!
+//! Each server thread writes its own counters and nobody else's, so a count is a plain load and
+//! store; readers add the threads up. A request is counted when its answer is handed to the
+//! connection, before the first byte of it is sent: who has an answer in hand finds it counted.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::route::Route;
+
+/// The routes of a target, as its counts tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RouteKind {
+    /// `/`
+    Root,
+    /// `/bytes/N`
+    Bytes,
+    /// `/delay/MS`
+    Delay,
+    /// `/status/N`
+    Status,
+    /// `/chunked/N`
+    Chunked,
+    /// `/echo`
+    Echo,
+    /// `/close`
+    Close,
+    /// `/stall`
+    Stall,
+    /// `/random-delay`
+    RandomDelay,
+    /// `/count`
+    Count,
+    /// `/headers`
+    Headers,
+    /// Any path that is none of the others, answered with 404.
+    NotFound,
+    /// Requests refused as they stand: broken heads or bodies, limits exceeded, parameters that
+    /// make no sense.
+    Refused,
+}
+
+impl RouteKind {
+    /// Every kind, in the order in which `/count` lists them.
+    pub const ALL: [Self; 13] = [
+        Self::Root,
+        Self::Bytes,
+        Self::Delay,
+        Self::Status,
+        Self::Chunked,
+        Self::Echo,
+        Self::Close,
+        Self::Stall,
+        Self::RandomDelay,
+        Self::Count,
+        Self::Headers,
+        Self::NotFound,
+        Self::Refused,
+    ];
+
+    /// The name that `/count` gives the route: its path without slash, `root` for `/`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Bytes => "bytes",
+            Self::Delay => "delay",
+            Self::Status => "status",
+            Self::Chunked => "chunked",
+            Self::Echo => "echo",
+            Self::Close => "close",
+            Self::Stall => "stall",
+            Self::RandomDelay => "random-delay",
+            Self::Count => "count",
+            Self::Headers => "headers",
+            Self::NotFound => "not-found",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl From<Route> for RouteKind {
+    fn from(route: Route) -> Self {
+        match route {
+            Route::Root => Self::Root,
+            Route::Bytes(_) => Self::Bytes,
+            Route::Delay { .. } => Self::Delay,
+            Route::Status(_) => Self::Status,
+            Route::Chunked(_) => Self::Chunked,
+            Route::Echo => Self::Echo,
+            Route::Close => Self::Close,
+            Route::Stall(_) => Self::Stall,
+            Route::RandomDelay(_) => Self::RandomDelay,
+            Route::Count => Self::Count,
+            Route::Headers => Self::Headers,
+            Route::NotFound => Self::NotFound,
+            Route::BadParameter(_) => Self::Refused,
+        }
+    }
+}
+
+/// What a target has served since it started, over all its threads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetStats {
+    /// Connections accepted.
+    pub connections_accepted: u64,
+    /// Connections accepted and not yet closed by the target.
+    pub connections_open: u64,
+    served: [u64; RouteKind::ALL.len()],
+}
+
+impl TargetStats {
+    /// Requests answered on one route.
+    pub fn served(&self, kind: RouteKind) -> u64 {
+        self.served[kind as usize]
+    }
+
+    /// Requests answered on all routes, refusals included.
+    pub fn requests(&self) -> u64 {
+        self.served.iter().sum()
+    }
+}
+
+/// The body of `/count`: a line `name count` for each route, then `total count`.
+impl fmt::Display for TargetStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for kind in RouteKind::ALL {
+            writeln!(f, "{} {}", kind.as_str(), self.served(kind))?;
+        }
+        writeln!(f, "total {}", self.requests())
+    }
+}
+
+/// The counters of one server thread, on cache lines of their own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct ThreadCounts {
+    accepted: AtomicU64,
+    closed: AtomicU64,
+    served: [AtomicU64; RouteKind::ALL.len()],
+}
+
+impl ThreadCounts {
+    #[inline]
+    pub(crate) fn count_served(&self, kind: RouteKind, requests: u64) {
+        add(&self.served[kind as usize], requests);
+    }
+
+    pub(crate) fn count_accepted(&self) {
+        add(&self.accepted, 1);
+    }
+
+    pub(crate) fn count_closed(&self) {
+        add(&self.closed, 1);
+    }
+
+    /// Adds this thread's counts to `total`.
+    pub(crate) fn add_to(&self, total: &mut TargetStats) {
+        // Closed before accepted: a connection that comes and goes in between must not count as
+        // minus one.
+        let closed = self.closed.load(Ordering::Acquire);
+        let accepted = self.accepted.load(Ordering::Acquire);
+        total.connections_accepted += accepted;
+        total.connections_open += accepted - closed;
+        for (sum, served) in total.served.iter_mut().zip(&self.served) {
+            *sum += served.load(Ordering::Acquire);
+        }
+    }
+}
+
+/// Adds to a counter that only the calling thread writes.
+#[inline]
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_index_their_own_count() {
+        for (index, kind) in RouteKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index);
+        }
+    }
+
+    #[test]
+    fn threads_add_up() {
+        let threads = [ThreadCounts::default(), ThreadCounts::default()];
+        threads[0].count_accepted();
+        threads[1].count_accepted();
+        threads[1].count_closed();
+        threads[0].count_served(RouteKind::Root, 5);
+        threads[1].count_served(RouteKind::Root, 2);
+        threads[1].count_served(RouteKind::Refused, 1);
+        let mut total = TargetStats::default();
+        threads.iter().for_each(|thread| thread.add_to(&mut total));
+        assert_eq!((total.connections_accepted, total.connections_open), (2, 1));
+        assert_eq!((total.served(RouteKind::Root), total.requests()), (7, 8));
+        assert!(total.to_string().starts_with("root 7\nbytes 0\n"));
+        assert!(total.to_string().ends_with("refused 1\ntotal 8\n"));
+    }
+}
