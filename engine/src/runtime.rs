@@ -107,7 +107,7 @@ pub(crate) struct Transport {
 /// A handle to the runtime of the current shard.
 #[derive(Clone)]
 pub(crate) enum Runtime {
-    Monoio,
+    Monoio { uring: bool },
     Glommio,
     Sim(sim::Handle),
 }
@@ -116,15 +116,20 @@ impl Runtime {
     /// Runs `task` on this shard, beside the others, to its end.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         match self {
-            Self::Monoio => drop(::monoio::spawn(task)),
+            Self::Monoio { .. } => drop(::monoio::spawn(task)),
             Self::Glommio => drop(::glommio::spawn_local(task).detach()),
             Self::Sim(handle) => handle.spawn(task),
         }
     }
 
+    /// An operation goes on in the kernel once it has been polled, whether or not anybody polls it again.
+    pub(crate) fn completes_unwatched(&self) -> bool {
+        matches!(self, Self::Monoio { uring: true })
+    }
+
     pub(crate) async fn connect(&self, address: &Address) -> io::Result<Transport> {
         match self {
-            Self::Monoio => monoio::connect(address).await,
+            Self::Monoio { .. } => monoio::connect(address).await,
             Self::Glommio => glommio::connect(address).await,
             Self::Sim(handle) => handle.connect(address).await,
         }

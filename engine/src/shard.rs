@@ -187,7 +187,7 @@ impl Shard {
             Err(connect_timed_out(timeout))
         };
         let transport = futures_lite::future::or(opened, expired).await?;
-        Ok(Stream::new(transport, &self.guards))
+        Ok(Stream::new(transport, &self.guards, self.runtime.completes_unwatched()))
     }
 
     fn start_users(self: &Rc<Self>, class: &Rc<dyn UserClass>, wanted: u64) {

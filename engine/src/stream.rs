@@ -43,14 +43,19 @@ pub struct ReadHalf {
 pub struct WriteHalf {
     io: WriteIo,
     guard: Rc<Guard>,
+    completes_unwatched: bool,
 }
 
 impl Stream {
-    pub(crate) fn new(transport: Transport, guards: &Rc<Guards>) -> Self {
+    pub(crate) fn new(
+        transport: Transport,
+        guards: &Rc<Guards>,
+        completes_unwatched: bool,
+    ) -> Self {
         let guard = guards.watch(transport.handle);
         let buffer = ReceiveBuffer::with_capacity(BUFFER_BYTES_INITIAL, BUFFER_BYTES_MAX);
         let read = ReadHalf { io: transport.read, buffer, guard: Rc::clone(&guard) };
-        Self { read, write: WriteHalf { io: transport.write, guard } }
+        Self { read, write: WriteHalf { io: transport.write, guard, completes_unwatched } }
     }
 
     /// The two halves, which can be used at the same time.
@@ -91,6 +96,12 @@ impl ReadHalf {
 }
 
 impl WriteHalf {
+    /// Whether [`Self::write_all`] completes in the kernel once it has been polled, so that nobody needs to be woken for
+    /// it: true on io_uring, for as long as the socket's buffer has room for all of it.
+    pub fn completes_unwatched(&self) -> bool {
+        self.completes_unwatched
+    }
+
     /// Sends all of `bytes`.
     ///
     /// # Errors

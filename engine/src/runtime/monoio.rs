@@ -39,7 +39,7 @@ pub(crate) fn run_uring<F: Future>(
         runtime: RuntimeKind::Monoio,
         reason: explain_refusal(&error),
     })?;
-    Ok(runtime.block_on(main(Runtime::Monoio)))
+    Ok(runtime.block_on(main(Runtime::Monoio { uring: true })))
 }
 
 /// Runs the future that `main` makes on this thread, on epoll.
@@ -51,7 +51,7 @@ pub(crate) fn run_epoll<F: Future>(
         runtime: RuntimeKind::MonoioEpoll,
         reason: error.to_string(),
     })?;
-    Ok(runtime.block_on(main(Runtime::Monoio)))
+    Ok(runtime.block_on(main(Runtime::Monoio { uring: false })))
 }
 
 /// Says whether this process may use io_uring as a shard would, and if not, why.

@@ -105,14 +105,11 @@ impl UrlUser {
 
     /// Sends what may be sent, then receives what has come.
     async fn round(&mut self, line: &mut Line) -> Result<Next, Failure> {
-        let count = self.begin(line).await;
-        if count > 0 {
-            self.send(line, count).await?;
-        }
-        if line.outstanding == 0 {
-            return Ok(if self.is_used_up(line) { Next::Reconnect } else { Next::End });
-        }
-        let mut response = line.http.response(&self.context).await?;
+        let mut response = match self.begin(line).await {
+            0 if line.outstanding > 0 => line.http.response(&self.context).await?,
+            0 => return Ok(if self.is_used_up(line) { Next::Reconnect } else { Next::End }),
+            count => self.exchange(line, count).await?,
+        };
         loop {
             self.settle(line, &response);
             if !response.keep_alive {
@@ -144,14 +141,15 @@ impl UrlUser {
         (unsent + permit.count).min(left)
     }
 
-    async fn send(&mut self, line: &mut Line, count: u64) -> Result<(), Failure> {
+    /// Sends `count` requests and waits for the oldest response.
+    async fn exchange(&mut self, line: &mut Line, count: u64) -> Result<Response, Failure> {
         let class = &*self.class;
         let target = &class.targets[self.target];
         line.sent += count;
         line.outstanding += count as usize;
         let requests = target.requests(count as usize, self.is_used_up(line));
         self.set_deadline(line);
-        line.http.send(&self.context, requests, target.kind, count).await
+        line.http.exchange(&self.context, requests, target.kind, count).await
     }
 
     /// The oldest outstanding exchange decides when the connection is given up.
