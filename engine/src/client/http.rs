@@ -76,7 +76,9 @@ impl HttpConnection {
             self.receiver.decoder.expect(kind);
         }
         if requests.len() > SEND_FIRST_BYTES_MAX {
-            self.send_while_receiving(context, requests, count).await?;
+            // Boxed, because every user would otherwise hold room for both directions at once, used or not; beside the
+            // copying of a large batch, one allocation is nothing.
+            Box::pin(self.send_while_receiving(context, requests, count)).await?;
             return self.response(context).await;
         }
         let timeout = self.timeout;
@@ -156,7 +158,7 @@ impl HttpConnection {
 
     /// Waits for the target to close, as it was asked to, so that the closed connection's port waits on its side
     /// (TIME_WAIT) and not on ours; the deadline bounds the wait.
-    pub async fn close(mut self) {
+    pub async fn close(&mut self) {
         while let Ok(1..) = self.receiver.read.fill().await {
             let stray = self.receiver.read.buffer().len();
             self.receiver.read.buffer().consume(stray);

@@ -57,9 +57,10 @@ impl UrlUser {
 
     pub(super) async fn live(mut self) {
         while !self.context.is_over() || !self.starts.is_empty() {
-            let next = match self.connect().await {
+            // Lent, not moved: a connection handed from future to future would be held once in each.
+            let next = match &mut self.connect().await {
                 Ok(line) => self.use_connection(line).await,
-                Err(failure) => self.fail_to_connect(&failure).await,
+                Err(failure) => self.fail_to_connect(failure).await,
             };
             match next {
                 Next::End => return,
@@ -88,9 +89,9 @@ impl UrlUser {
         self.fail_all(failure)
     }
 
-    async fn use_connection(&mut self, mut line: Line) -> Next {
+    async fn use_connection(&mut self, line: &mut Line) -> Next {
         loop {
-            match self.round(&mut line).await {
+            match self.round(line).await {
                 Ok(Next::GoOn) => {}
                 Ok(Next::AwaitClose) => {
                     line.http.set_deadline(self.context.now_ns() + CLOSE_WAIT_NS);

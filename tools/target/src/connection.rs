@@ -159,8 +159,9 @@ impl Connection {
 
     /// Waits for the time of an answer, unless there is nobody to get it.
     ///
-    /// A client that closes while it waits has mostly run into its own timeout. To the server that looks like one
-    /// that has only said all it had to say; but to hold on to those would use up the descriptors in a long stall.
+    /// A client that closes while it waits has mostly run into its own timeout. To the server that
+    /// looks like one that has only said all it had to say; but to hold on to those would use up
+    /// the descriptors in a long stall.
     fn wait(&self) -> Turn {
         if self.is_half_closed { Turn::Close } else { Turn::Idle }
     }
@@ -216,9 +217,11 @@ impl Connection {
                 Sent::Blocked | Sent::All => {}
             }
         }
-        at_ns
-            .filter(|_| self.wait() == Turn::Idle)
-            .map(|at_ns| Turn::Time { at_ns, is_blocked: !self.outbox.is_empty() })
+        let is_blocked = !self.outbox.is_empty();
+        at_ns.map(|at_ns| match self.wait() {
+            Turn::Idle => Turn::Time { at_ns, is_blocked },
+            gone => gone,
+        })
     }
 
     #[inline]

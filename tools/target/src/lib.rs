@@ -17,7 +17,7 @@
 //! | `/` | `hello world\n`: 160 bytes with its head |
 //! | `/bytes/N` | N bytes, up to 1 GiB, of a repeated [pattern](BODY_PATTERN) |
 //! | `/chunked/N` | the same in chunks of 1, 15, 16, 255, 4096 and 65536 bytes in turn; every third chunk has an extension, an odd N a trailer field `X-Body-Bytes: N`. HTTP/1.0 clients get it unframed up to the close |
-//! | `/delay/MS` | after that time, to tens of microseconds on an idle core |
+//! | `/delay/MS` | after that time, by a timer of nanoseconds; a core that has to wake up adds tens of microseconds |
 //! | `/random-delay?law=LAW&mean=MS&seed=N` | after a time drawn from the law: `fixed`; `exponential`; `bimodal` (9 in 10 take half the mean, 1 in 10 takes 5.5 times the mean); `pareto` (shape 2.5). The k-th request with the same law and seed (default 0) always gets the k-th draw; the mean scales it |
 //! | `/stall?after=D&for=D&run=N` | at once, but nothing from `after` to `after + for` since the first request with the same parameters; what waits then is answered all at once. `run` (default 0) only tells repetitions apart |
 //! | `/status/N` | that status, 100 to 999 without 101; 204 and 304 without content, 1xx as an interim answer before a 200 |
@@ -28,7 +28,7 @@
 //!
 //! Answers to the three kinds of delay say how long they were put off: `delayed 12.345678 ms\n`. A
 //! delay counts from when the request is reached: requests pipelined on one connection are answered
-//! one after the other, in order.
+//! one after the other, in order. A client that closes its side meanwhile is taken to be gone.
 //!
 //! Other paths are answered 404, and parameters that make no sense 400, and the connection goes on.
 //! Requests that are broken (400), too large (413, 431) or need what is not served (417, 501, 505)
