@@ -134,6 +134,12 @@ impl Shard {
         Permit { count, start_ns }
     }
 
+    pub(crate) fn backdate(&self, permit: Permit, start_ns: u64) -> u64 {
+        let measured_ns = self.options.warm_up_end_ns;
+        let earliest_ns = if permit.start_ns >= measured_ns { measured_ns } else { 0 };
+        start_ns.clamp(earliest_ns, permit.start_ns)
+    }
+
     #[inline]
     pub(crate) fn record(&self, entry: EntryIndex, exchange: &Exchange) {
         if self.finish(exchange) {

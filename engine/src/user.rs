@@ -110,6 +110,12 @@ impl Context {
         self.shard.try_permit(wanted)
     }
 
+    /// The start of an exchange that began at `start_ns`, before it was permitted: as given, but not before the measured
+    /// part of the run if the permit was of that.
+    pub fn backdate(&self, permit: Permit, start_ns: u64) -> u64 {
+        self.shard.backdate(permit, start_ns)
+    }
+
     /// Counts one finished exchange.
     #[inline]
     pub fn record(&self, entry: EntryIndex, exchange: &Exchange) {

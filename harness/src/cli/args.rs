@@ -23,7 +23,7 @@ Exit codes: 0 clean; 1 failed requests, or a shard was lost; 2 could not run (us
 /// Maximum load from one box: Locust's words on a thread-per-core io_uring engine.
 #[derive(Debug, Parser)]
 #[command(name = "loadr-bench", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
-#[command(arg_required_else_help = true, max_term_width = 110)]
+#[command(arg_required_else_help = true, max_term_width = 110, allow_negative_numbers = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -65,7 +65,7 @@ pub(crate) struct LoadArgs {
     pub(crate) unix_socket: Option<PathBuf>,
 
     /// Users, each with a connection of its own
-    #[arg(short, long, value_name = "N", default_value_t = 64, value_parser = positive(), help_heading = "Load")]
+    #[arg(short, long, value_name = "N", default_value_t = 64, value_parser = positive, help_heading = "Load")]
     pub(crate) users: u64,
 
     /// Users started per second; without it all start at once
@@ -80,7 +80,7 @@ pub(crate) struct LoadArgs {
     pub(crate) run_time: Option<Duration>,
 
     /// Requests to make in total, over all users, exactly
-    #[arg(short = 'n', long, value_name = "N", value_parser = positive(), help_heading = "Load")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = positive, help_heading = "Load")]
     pub(crate) requests: Option<u64>,
 
     /// Load without reporting for this long first; requests that begin in it count nowhere
@@ -92,7 +92,7 @@ pub(crate) struct LoadArgs {
     pub(crate) stop_timeout: Duration,
 
     /// Requests that each user keeps outstanding on its connection
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = pipeline_depth(), help_heading = "Load")]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = pipeline_depth, help_heading = "Load")]
     pub(crate) pipeline: u64,
 
     /// Seed of everything drawn at random
@@ -134,7 +134,7 @@ pub(crate) struct LoadArgs {
     pub(crate) no_keepalive: bool,
 
     /// Open a new connection after N requests
-    #[arg(long, value_name = "N", value_parser = positive(), help_heading = "Request")]
+    #[arg(long, value_name = "N", value_parser = positive, help_heading = "Request")]
     pub(crate) requests_per_connection: Option<u64>,
 
     /// Status codes that are successes, separated by commas [default: all below 400]
@@ -146,7 +146,7 @@ pub(crate) struct LoadArgs {
     pub(crate) runtime: RuntimeArg,
 
     /// Threads that generate load [default: one for each CPU this process may use, less one for a local target]
-    #[arg(long, value_name = "N", value_parser = positive(), help_heading = "Engine")]
+    #[arg(long, value_name = "N", value_parser = positive, help_heading = "Engine")]
     pub(crate) shards: Option<u64>,
 
     /// CPUs to pin them to, such as 0,2-3
@@ -154,7 +154,7 @@ pub(crate) struct LoadArgs {
     pub(crate) cpus: Option<CpuList>,
 
     /// Distinct names reported; the rest share one entry, (other)
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = positive(), help_heading = "Engine")]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = positive, help_heading = "Engine")]
     pub(crate) max_names: u64,
 
     /// Write the whole result to FILE, as JSON, histograms included
@@ -255,12 +255,18 @@ impl From<LogLevel> for log::LevelFilter {
 /// Most requests that a user may keep outstanding: past that it is the target's buffers that are tested.
 const PIPELINE_MAX: u64 = 4_096;
 
-fn positive() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(1..)
+fn positive(text: &str) -> Result<u64, &'static str> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("it must be a whole number, 1 or more"),
+    }
 }
 
-fn pipeline_depth() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(1..=PIPELINE_MAX)
+fn pipeline_depth(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(depth @ 1..=PIPELINE_MAX) => Ok(depth),
+        _ => Err(format!("it must be a whole number from 1 to {PIPELINE_MAX}")),
+    }
 }
 
 fn positive_rate(text: &str) -> Result<f64, String> {

@@ -34,6 +34,13 @@ struct Line {
     outstanding: usize,
 }
 
+/// A connection that was not made.
+struct Unconnected {
+    failure: Failure,
+    /// When the attempt began.
+    start_ns: u64,
+}
+
 /// What to do after a round.
 enum Next {
     /// Go on with this connection.
@@ -60,7 +67,7 @@ impl UrlUser {
             // Lent, not moved: a connection handed from future to future would be held once in each.
             let next = match &mut self.connect().await {
                 Ok(line) => self.use_connection(line).await,
-                Err(failure) => self.fail_to_connect(failure).await,
+                Err(attempt) => self.fail_to_connect(attempt).await,
             };
             match next {
                 Next::End => return,
@@ -70,23 +77,31 @@ impl UrlUser {
         }
     }
 
-    async fn connect(&self) -> Result<Line, Failure> {
+    async fn connect(&self) -> Result<Line, Unconnected> {
         let class = &*self.class;
+        let start_ns = self.context.now_ns();
         let endpoint = &class.targets[self.target].endpoint;
-        let stream = endpoint.connect(&self.context, class.workload.connect_timeout).await?;
-        let http = HttpConnection::new(stream, class.workload.limits, class.workload.timeout);
-        Ok(Line { http, sent: 0, outstanding: 0 })
+        match endpoint.connect(&self.context, class.workload.connect_timeout).await {
+            Ok(stream) => {
+                let workload = &class.workload;
+                let http = HttpConnection::new(stream, workload.limits, workload.timeout);
+                Ok(Line { http, sent: 0, outstanding: 0 })
+            }
+            Err(failure) => Err(Unconnected { failure, start_ns }),
+        }
     }
 
-    /// Counts a failed connection as the failure of the exchange that it was for.
-    async fn fail_to_connect(&mut self, failure: &Failure) -> Next {
+    /// Counts a failed connection as the failure of the exchange that it was for, the attempt's time as its own.
+    async fn fail_to_connect(&mut self, attempt: &Unconnected) -> Next {
         if self.starts.is_empty() {
             match self.context.permit(1).await {
-                Some(permit) => self.starts.push_back(permit.start_ns),
+                Some(permit) => {
+                    self.starts.push_back(self.context.backdate(permit, attempt.start_ns));
+                }
                 None => return Next::End,
             }
         }
-        self.fail_all(failure)
+        self.fail_all(&attempt.failure)
     }
 
     async fn use_connection(&mut self, line: &mut Line) -> Next {
