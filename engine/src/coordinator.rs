@@ -264,7 +264,8 @@ impl Coordinator {
         self.close_rows(u64::MAX);
         let warm_up_end_ns = nanos(self.plan.warm_up);
         let (entries, errors) = self.merger.into_parts();
-        let ended_ns = measured_end(self.stopped_ns.unwrap_or(now_ns), &entries);
+        let ended_by = self.ended_by.unwrap_or(EndedBy::AllShardsLost);
+        let ended_ns = measured_end(ended_by, self.stopped_ns.unwrap_or(now_ns), &entries);
         let users_max = self.series.rows().map(|row| row.users).max().unwrap_or(0);
         RunOutcome {
             started_at: self.origin.system_time(warm_up_end_ns),
@@ -280,7 +281,7 @@ impl Coordinator {
             cut_off: self.shards.iter().map(|shard| shard.in_flight).sum(),
             shards: self.shards.into_iter().map(|shard| shard.outcome).collect(),
             users_max,
-            ended_by: self.ended_by.unwrap_or(EndedBy::AllShardsLost),
+            ended_by,
         }
     }
 
@@ -388,9 +389,14 @@ impl Coordinator {
     }
 }
 
-/// The end of the measured part: when it was stopped, or when the last counted exchange ended if that was later
-/// (those that the stop timeout allowed to finish).
-fn measured_end(stopped_ns: u64, entries: &[MergedEntry]) -> u64 {
+/// The end of the measured part: when it was stopped, or when the last counted exchange ended if that was later (those
+/// that the stop timeout allowed to finish). A run that ends with its budget ends with its last exchange: the
+/// coordinator notices a little later.
+fn measured_end(ended_by: EndedBy, stopped_ns: u64, entries: &[MergedEntry]) -> u64 {
     let last_ns = entries.iter().filter_map(|entry| entry.counts.last_end_ns).max();
-    last_ns.map_or(stopped_ns, |last_ns| last_ns.max(stopped_ns))
+    match (ended_by, last_ns) {
+        (EndedBy::Requests, Some(last_ns)) => last_ns,
+        (_, Some(last_ns)) => last_ns.max(stopped_ns),
+        (_, None) => stopped_ns,
+    }
 }

@@ -20,37 +20,6 @@ use crate::user::Workload;
 /// Messages that a mailbox holds: far more than pass between two looks at it.
 const MAILBOX_CAPACITY: usize = 64;
 
-/// Which runtime was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuntimeChoice {
-    /// monoio on io_uring, or on epoll where io_uring is refused.
-    Auto,
-    /// This one or none.
-    Fixed(RuntimeKind),
-}
-
-/// The runtime that a run will use, and why it is not the preferred one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChosenRuntime {
-    /// The runtime.
-    pub kind: RuntimeKind,
-    /// What io_uring was refused for, where `Auto` fell back to epoll.
-    pub fallback_reason: Option<String>,
-}
-
-/// Decides the runtime; `Auto` tries a ring as a shard would make it.
-pub fn choose_runtime(choice: RuntimeChoice) -> ChosenRuntime {
-    match choice {
-        RuntimeChoice::Fixed(kind) => ChosenRuntime { kind, fallback_reason: None },
-        RuntimeChoice::Auto => match monoio::probe_uring() {
-            Ok(()) => ChosenRuntime { kind: RuntimeKind::Monoio, fallback_reason: None },
-            Err(reason) => {
-                ChosenRuntime { kind: RuntimeKind::MonoioEpoll, fallback_reason: Some(reason) }
-            }
-        },
-    }
-}
-
 /// Why a run could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {

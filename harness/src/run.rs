@@ -54,10 +54,10 @@ pub(crate) fn execute(mut plan: Plan) -> Result<u8, RunError> {
         eprintln!("loadr-bench: {notice}");
     }
     let steal = StealSampler::start();
-    let run = launch(&mut plan)?;
+    let (run, fallback) = launch(&mut plan)?;
     let outcome = drive(run, &plan, &mut sinks, &interrupt);
     let usage = GeneratorUsage::measure(&steal);
-    let environment = Environment::gather(runtime_used(&plan));
+    let environment = Environment::gather(runtime_used(&plan, fallback));
     let warnings = Warning::detect(&outcome, &environment, usage, plan.target_is_local);
     let exit_code = exit_code(&outcome);
     let document = std::mem::take(&mut plan.document);
@@ -67,30 +67,24 @@ pub(crate) fn execute(mut plan: Plan) -> Result<u8, RunError> {
     Ok(exit_code)
 }
 
-/// Starts the shards; where io_uring turns out to be refused to some shard after all, `auto` starts over on epoll.
-fn launch(plan: &mut Plan) -> Result<Run, LaunchError> {
-    if let Some(reason) = &plan.runtime.fallback_reason {
-        eprintln!("loadr-bench: using epoll, since io_uring is refused: {reason}");
-    }
+/// Starts the shards. Where no runtime was asked for by name and io_uring is refused, epoll takes over, and the reason is
+/// returned with the run.
+fn launch(plan: &mut Plan) -> Result<(Run, Option<String>), LaunchError> {
     let workload = Arc::new(plan.workload.clone());
     match Run::launch(plan.run.clone(), workload.clone()) {
-        Err(LaunchError::Runtime(error))
-            if plan.runtime_is_free && error.runtime == RuntimeKind::Monoio =>
-        {
-            eprintln!("loadr-bench: using epoll, since {error}");
-            plan.runtime.kind = RuntimeKind::MonoioEpoll;
-            plan.runtime.fallback_reason = Some(error.reason);
+        Err(LaunchError::Runtime(refused)) if plan.runtime_is_free => {
+            eprintln!("loadr-bench: using epoll, since io_uring is refused: {}", refused.reason);
             plan.run.runtime = RuntimeKind::MonoioEpoll;
-            Run::launch(plan.run.clone(), workload)
+            Ok((Run::launch(plan.run.clone(), workload)?, Some(refused.reason)))
         }
-        launched => launched,
+        launched => Ok((launched?, None)),
     }
 }
 
-fn runtime_used(plan: &Plan) -> RuntimeUsed {
-    let used = plan.runtime.kind.to_string();
+fn runtime_used(plan: &Plan, fallback: Option<String>) -> RuntimeUsed {
+    let used = plan.run.runtime.to_string();
     let asked = if plan.runtime_is_free { "auto".to_owned() } else { used.clone() };
-    RuntimeUsed { asked, used, fallback: plan.runtime.fallback_reason.clone() }
+    RuntimeUsed { asked, used, fallback }
 }
 
 /// Steps the run to its end.

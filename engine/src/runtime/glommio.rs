@@ -43,12 +43,14 @@ pub(crate) fn run<F: Future>(main: impl FnOnce(Runtime) -> F) -> Result<F::Outpu
 }
 
 fn explain_refusal(error: &GlommioError<()>) -> String {
-    match error {
-        GlommioError::IoError(inner) if inner.raw_os_error() == Some(libc::ENOMEM) => {
-            limits::explain_locked_memory(LOCKED_BYTES)
-        }
-        other => other.to_string(),
+    let text = error.to_string();
+    let out_of_memory =
+        matches!(error, GlommioError::IoError(inner) if inner.raw_os_error() == Some(libc::ENOMEM));
+    // glommio looks at the limit itself and has no type for what it finds.
+    if out_of_memory || text.contains("MemLockLimit") {
+        return limits::explain_locked_memory(LOCKED_BYTES);
     }
+    text
 }
 
 pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {

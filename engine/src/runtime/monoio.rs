@@ -54,11 +54,6 @@ pub(crate) fn run_epoll<F: Future>(
     Ok(runtime.block_on(main(Runtime::Monoio { uring: false })))
 }
 
-/// Says whether this process may use io_uring as a shard would, and if not, why.
-pub(crate) fn probe_uring() -> Result<(), String> {
-    build_uring().map(drop).map_err(|error| explain_refusal(&error))
-}
-
 fn build_uring() -> io::Result<monoio::Runtime<IoUringDriver>> {
     let mut ring = io_uring::IoUring::builder();
     // One thread owns the ring and reaps completions when it waits for them: no interrupts of the running task.
@@ -76,11 +71,13 @@ fn build_uring() -> io::Result<monoio::Runtime<IoUringDriver>> {
     }
 }
 
-/// The bytes of locked memory that a ring's queues take on kernels that count them against the limit.
+/// The bytes of locked memory that a ring's queues take where the kernel counts them against the limit: entries of both
+/// queues (twice as many completions), the submission array, and the queues' heads.
 fn ring_bytes() -> u64 {
-    const SUBMISSION_ENTRY_BYTES: u64 = 64;
-    const COMPLETION_ENTRY_BYTES: u64 = 16;
-    u64::from(RING_ENTRIES) * (SUBMISSION_ENTRY_BYTES + 2 * COMPLETION_ENTRY_BYTES)
+    const SUBMISSION_BYTES: u64 = 64 + 4;
+    const COMPLETION_BYTES: u64 = 16;
+    const HEAD_BYTES: u64 = 2 * 4096;
+    u64::from(RING_ENTRIES) * (SUBMISSION_BYTES + 2 * COMPLETION_BYTES) + HEAD_BYTES
 }
 
 fn explain_refusal(error: &io::Error) -> String {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use loadr_engine::run::RuntimeChoice;
 use loadr_engine::runtime::RuntimeKind;
 
 use super::cpu_list::CpuList;
@@ -215,13 +214,13 @@ pub(crate) enum RuntimeArg {
     Glommio,
 }
 
-impl From<RuntimeArg> for RuntimeChoice {
-    fn from(typed: RuntimeArg) -> Self {
-        match typed {
-            RuntimeArg::Auto => Self::Auto,
-            RuntimeArg::Monoio => Self::Fixed(RuntimeKind::Monoio),
-            RuntimeArg::MonoioEpoll => Self::Fixed(RuntimeKind::MonoioEpoll),
-            RuntimeArg::Glommio => Self::Fixed(RuntimeKind::Glommio),
+impl RuntimeArg {
+    /// The runtime to try first.
+    pub(crate) fn preferred(self) -> RuntimeKind {
+        match self {
+            Self::Auto | Self::Monoio => RuntimeKind::Monoio,
+            Self::MonoioEpoll => RuntimeKind::MonoioEpoll,
+            Self::Glommio => RuntimeKind::Glommio,
         }
     }
 }

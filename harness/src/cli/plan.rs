@@ -7,7 +7,6 @@ use bytes::Bytes;
 use loadr_engine::coordinator::RunPlan;
 use loadr_engine::limits;
 use loadr_engine::record::RecorderOptions;
-use loadr_engine::run::{ChosenRuntime, RuntimeChoice, choose_runtime};
 use loadr_engine::runtime::Address;
 use loadr_engine::shard::placement::{Allowance, PlacementError, PlacementRequest, place};
 use loadr_engine::spawn::SpawnSchedule;
@@ -26,7 +25,6 @@ const RUN_TIME_DEFAULT: Duration = Duration::from_secs(10);
 pub(crate) struct Plan {
     pub(crate) run: RunPlan,
     pub(crate) workload: UrlWorkload,
-    pub(crate) runtime: ChosenRuntime,
     /// The runtime was not asked for by name, so another may take its place.
     pub(crate) runtime_is_free: bool,
     pub(crate) target_is_local: bool,
@@ -77,7 +75,6 @@ impl Plan {
     pub(crate) fn from_args(args: &LoadArgs) -> Result<Self, PlanError> {
         let urls = read_urls(args)?;
         let targets = Targets::prepare(args, &urls)?;
-        let runtime = choose_runtime(RuntimeChoice::from(args.runtime));
         let shards = place(
             &PlacementRequest {
                 shards: args
@@ -99,7 +96,7 @@ impl Plan {
             requests: args.requests,
             stop_timeout: args.stop_timeout,
             shards,
-            runtime: runtime.kind,
+            runtime: args.runtime.preferred(),
             recorder: RecorderOptions {
                 names_max: usize::try_from(args.max_names).unwrap_or(usize::MAX),
                 ..RecorderOptions::default()
@@ -115,16 +112,7 @@ impl Plan {
         };
         let target_is_local = targets.local;
         let runtime_is_free = args.runtime == RuntimeArg::Auto;
-        Ok(Self {
-            run,
-            workload,
-            runtime,
-            runtime_is_free,
-            target_is_local,
-            outputs,
-            notices,
-            document,
-        })
+        Ok(Self { run, workload, runtime_is_free, target_is_local, outputs, notices, document })
     }
 }
 
