@@ -14,6 +14,7 @@ const BLOCK_MIN: u64 = 1_000;
 /// What is left to grant; pure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
+    total: u64,
     left: u64,
     shards: u64,
 }
@@ -30,15 +31,20 @@ pub struct Grant {
 impl Budget {
     /// A budget of `total` exchanges for `shards` shards.
     pub fn new(total: u64, shards: usize) -> Self {
-        Self { left: total, shards: shards.max(1) as u64 }
+        Self { total, left: total, shards: shards.max(1) as u64 }
     }
 
-    /// The first block of shard `index`: everything for a single shard, equal parts of a small budget, and half of an
-    /// equal part of a large one.
-    pub fn first_grant(&mut self, index: usize, total: u64) -> Grant {
-        let part = total / self.shards + u64::from((index as u64) < total % self.shards);
-        let small = self.shards == 1 || part <= BLOCK_MIN;
-        self.take(if small { part } else { (part / 2).max(BLOCK_MIN) })
+    /// The first block of a shard, once it has users to spend it: everything for a single shard, an equal part of a
+    /// small budget, and half of an equal part of a large one.
+    pub fn first_grant(&mut self) -> Grant {
+        let part = self.total.div_ceil(self.shards);
+        let whole = self.shards == 1 || part <= BLOCK_MIN;
+        self.take(if whole { part } else { (part / 2).max(BLOCK_MIN) })
+    }
+
+    /// True when nothing is left to grant.
+    pub fn is_spent(&self) -> bool {
+        self.left == 0
     }
 
     /// A further block for a shard that asked.
@@ -145,7 +151,7 @@ mod tests {
         #[test]
         fn grants_add_up_to_the_budget(total in 0u64..1_000_000, shards in 1usize..9, order in prop::collection::vec(0usize..9, 0..40)) {
             let mut budget = Budget::new(total, shards);
-            let mut granted: u64 = (0..shards).map(|index| budget.first_grant(index, total).count).sum();
+            let mut granted: u64 = (0..shards).map(|_| budget.first_grant().count).sum();
             for _ in order {
                 granted += budget.grant().count;
             }
@@ -160,17 +166,14 @@ mod tests {
 
     #[test]
     fn one_shard_gets_everything_at_once() {
-        assert_eq!(
-            Budget::new(5_000_000, 1).first_grant(0, 5_000_000),
-            Grant { count: 5_000_000, last: true }
-        );
+        assert_eq!(Budget::new(5_000_000, 1).first_grant(), Grant { count: 5_000_000, last: true });
     }
 
     #[test]
     fn a_small_budget_is_split_evenly() {
         let mut budget = Budget::new(100, 3);
-        let counts: Vec<u64> = (0..3).map(|index| budget.first_grant(index, 100).count).collect();
-        assert_eq!(counts, [34, 33, 33]);
+        let counts: Vec<u64> = (0..3).map(|_| budget.first_grant().count).collect();
+        assert_eq!(counts, [34, 34, 32]);
         assert!(budget.grant().last);
     }
 

@@ -53,6 +53,8 @@ struct ShardState {
     /// Commands that found the mailbox full.
     outbox: Vec<Command>,
     users_told: u64,
+    /// It has had a block of the budget, or has been told that none is left.
+    granted: bool,
     users: u64,
     outcome: ShardOutcome,
     warm_up: WarmUpCounts,
@@ -153,13 +155,14 @@ impl Coordinator {
             link,
             outbox: Vec::new(),
             users_told: 0,
+            granted: false,
             users: 0,
             outcome: ShardOutcome::new(index, plan.shards[index], plan.runtime),
             warm_up: WarmUpCounts::default(),
             in_flight: 0,
             finished: false,
         });
-        let mut coordinator = Self {
+        Self {
             shards: shards.collect(),
             plan,
             origin,
@@ -173,15 +176,6 @@ impl Coordinator {
             phase: Phase::Running,
             ended_by: None,
             stopped_ns: None,
-        };
-        coordinator.deal_first_grants();
-        coordinator
-    }
-
-    fn deal_first_grants(&mut self) {
-        let (Some(budget), Some(total)) = (&mut self.budget, self.plan.requests) else { return };
-        for (index, shard) in self.shards.iter_mut().enumerate() {
-            shard.send(Command::Grant(budget.first_grant(index, total)));
         }
     }
 
@@ -193,6 +187,7 @@ impl Coordinator {
         }
         if self.phase == Phase::Running {
             self.spawn_users(now_ns);
+            self.deal_first_grants();
             self.end_if_due(now_ns);
         }
         self.close_rows(self.origin.unix_second(now_ns).saturating_sub(ROW_OPEN_SECONDS));
@@ -293,6 +288,18 @@ impl Coordinator {
             if wanted > shard.users_told {
                 shard.users_told = wanted;
                 shard.send(Command::Users(wanted));
+            }
+        }
+    }
+
+    /// Shards get their first block with their first users: one that has none yet would sit on it. Those that come too
+    /// late are told so, and end.
+    fn deal_first_grants(&mut self) {
+        let Some(budget) = &mut self.budget else { return };
+        for shard in self.shards.iter_mut().filter(|shard| !shard.granted) {
+            if shard.users_told > 0 || budget.is_spent() {
+                shard.granted = true;
+                shard.send(Command::Grant(budget.first_grant()));
             }
         }
     }
