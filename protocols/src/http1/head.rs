@@ -18,7 +18,7 @@ use super::{
     event::Version,
     framing::{Announced, FramingFields},
     limits::{HEADERS_CAPACITY, Limits},
-    scan::{HEAD_BYTES_MIN, LineScan, not_a_status_line},
+    scan::{LineScan, is_judgeable, not_a_status_line},
 };
 
 /// A head that is wholly in the buffer, and what it says.
@@ -69,8 +69,8 @@ pub(crate) fn read(
     last: &mut LastHead,
     limits: &Limits,
 ) -> Result<Option<ParsedHead>, RemoteError> {
-    // No head is shorter, so waiting delays none, and garbage is shown by more than its first byte.
-    if unread.len() < HEAD_BYTES_MIN {
+    // Waiting for that much delays no head, and shows more of garbage than its first byte.
+    if !is_judgeable(unread) {
         return Ok(None);
     }
     if scan.is_fresh() {

@@ -110,11 +110,20 @@ impl LineScan {
     }
 }
 
-/// The error for a head that begins with something else; as many bytes of it as every split shows.
+/// Whether there is enough of a head to judge it: as many bytes as the shortest has, or a whole line, after which a
+/// target that speaks another protocol may well wait for us.
+#[inline]
+pub(crate) fn is_judgeable(section: &[u8]) -> bool {
+    section.len() >= HEAD_BYTES_MIN || section.contains(&b'\n')
+}
+
+/// The error for a head that begins with something else; as many bytes of it as every split shows: those of the first
+/// line, as far as they could be waited for.
 #[cold]
 pub(crate) fn not_a_status_line(section: &[u8]) -> RemoteError {
-    let shown = section.len().min(HEAD_BYTES_MIN);
-    RemoteError::StatusLine { found: Snippet::first(&section[..shown]) }
+    let known = &section[..section.len().min(HEAD_BYTES_MIN)];
+    let line_end = memchr::memchr(b'\n', known).map_or(known.len(), |lf| lf + 1);
+    RemoteError::StatusLine { found: Snippet::first(&known[..line_end]) }
 }
 
 /// The place after `byte`, or `None` when the grammar has no such byte here.
