@@ -9,14 +9,15 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 /// Smallest block worth a message, in exchanges, while that much is left.
-const BLOCK_MIN: u64 = 1_000;
+const BLOCK_MIN: u64 = 10_000;
 
 /// What is left to grant; pure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
-    total: u64,
     left: u64,
     shards: u64,
+    /// Shards that have had their first block.
+    dealt: u64,
 }
 
 /// A block of the budget.
@@ -31,13 +32,14 @@ pub struct Grant {
 impl Budget {
     /// A budget of `total` exchanges for `shards` shards.
     pub fn new(total: u64, shards: usize) -> Self {
-        Self { total, left: total, shards: shards.max(1) as u64 }
+        Self { left: total, shards: shards.max(1) as u64, dealt: 0 }
     }
 
     /// The first block of a shard, once it has users to spend it: everything for a single shard, an equal part of a
     /// small budget, and half of an equal part of a large one.
     pub fn first_grant(&mut self) -> Grant {
-        let part = self.total.div_ceil(self.shards);
+        let part = self.left.div_ceil(self.shards.saturating_sub(self.dealt).max(1));
+        self.dealt += 1;
         let whole = self.shards == 1 || part <= BLOCK_MIN;
         self.take(if whole { part } else { (part / 2).max(BLOCK_MIN) })
     }
@@ -114,6 +116,11 @@ impl Lease {
         ask
     }
 
+    /// True when no further grant will come, or none is needed.
+    pub(crate) fn is_final(&self) -> bool {
+        self.left.get().is_none() || self.last.get()
+    }
+
     /// True when nothing is left and nothing will come.
     pub(crate) fn is_drained(&self) -> bool {
         self.closed.get() || (self.left.get() == Some(0) && self.last.get())
@@ -173,7 +180,7 @@ mod tests {
     fn a_small_budget_is_split_evenly() {
         let mut budget = Budget::new(100, 3);
         let counts: Vec<u64> = (0..3).map(|_| budget.first_grant().count).collect();
-        assert_eq!(counts, [34, 34, 32]);
+        assert_eq!(counts, [34, 33, 33]);
         assert!(budget.grant().last);
     }
 

@@ -50,15 +50,23 @@ fn descriptor_limit() -> Failure {
 
 /// Puts an error of a stream that was connected into words; `timeout` is the one its exchange had.
 pub(crate) fn stream_failure(error: &io::Error, timeout: Duration) -> Failure {
+    match error.raw_os_error() {
+        Some(libc::ECONNRESET) => reset(),
+        Some(libc::EPIPE) => closed_while_sending(),
+        // Of the kernel, not of a deadline of ours: nothing was acknowledged for too long.
+        Some(libc::ETIMEDOUT) => {
+            Failure::new(FailureKind::Timeout, "connection timed out in the kernel")
+        }
+        Some(_) => Failure::new(FailureKind::Other, error.to_string()),
+        None => cut_failure(error, timeout),
+    }
+}
+
+/// An error that no kernel gave: the engine cut the stream off, or it is a simulated one.
+fn cut_failure(error: &io::Error, timeout: Duration) -> Failure {
     match error.kind() {
         io::ErrorKind::TimedOut => {
             Failure::new(FailureKind::Timeout, format!("no complete response within {timeout:?}"))
-        }
-        io::ErrorKind::ConnectionReset => {
-            Failure::new(FailureKind::Reset, "connection reset by the target")
-        }
-        io::ErrorKind::BrokenPipe | io::ErrorKind::WriteZero => {
-            Failure::new(FailureKind::Closed, "connection closed by the target while sending")
         }
         io::ErrorKind::ConnectionAborted => {
             Failure::new(FailureKind::Cancelled, "cut off at the end of the run")
@@ -66,8 +74,18 @@ pub(crate) fn stream_failure(error: &io::Error, timeout: Duration) -> Failure {
         io::ErrorKind::OutOfMemory => {
             Failure::new(FailureKind::Protocol, format!("response too large: {error}"))
         }
+        io::ErrorKind::ConnectionReset => reset(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::WriteZero => closed_while_sending(),
         _ => Failure::new(FailureKind::Other, error.to_string()),
     }
+}
+
+fn reset() -> Failure {
+    Failure::new(FailureKind::Reset, "connection reset by the target")
+}
+
+fn closed_while_sending() -> Failure {
+    Failure::new(FailureKind::Closed, "connection closed by the target while sending")
 }
 
 #[cfg(test)]
@@ -82,6 +100,14 @@ mod tests {
         assert_eq!(kind(libc::EADDRNOTAVAIL), FailureKind::NoLocalPort);
         assert_eq!(kind(libc::EMFILE), FailureKind::DescriptorLimit);
         assert_eq!(kind(libc::ENETUNREACH), FailureKind::ConnectFailed);
+    }
+
+    #[test]
+    fn only_the_engine_cuts_off() {
+        let kind = |error: io::Error| stream_failure(&error, Duration::from_secs(1)).kind;
+        assert_eq!(kind(io::ErrorKind::ConnectionAborted.into()), FailureKind::Cancelled);
+        assert_eq!(kind(io::Error::from_raw_os_error(libc::ECONNABORTED)), FailureKind::Other);
+        assert_eq!(kind(io::Error::from_raw_os_error(libc::ECONNRESET)), FailureKind::Reset);
     }
 
     #[test]

@@ -144,6 +144,9 @@ pub struct Coordinator {
     stopped_ns: Option<u64>,
 }
 
+/// How long after the stop timeout a shard may take for its last report.
+const STOP_GRACE: Duration = Duration::from_millis(800);
+
 /// Seconds after which a row is closed even if some shard has not reported it.
 const ROW_OPEN_SECONDS: u64 = 3;
 
@@ -190,6 +193,7 @@ impl Coordinator {
             self.deal_first_grants();
             self.end_if_due(now_ns);
         }
+        self.give_up_on_late_shards(now_ns);
         self.close_rows(self.origin.unix_second(now_ns).saturating_sub(ROW_OPEN_SECONDS));
         if self.shards.iter().all(|shard| shard.finished) {
             self.end(now_ns);
@@ -312,6 +316,17 @@ impl Coordinator {
         }
     }
 
+    /// A shard that does not come to an end, because something on it never yields, must not hold the others' results.
+    fn give_up_on_late_shards(&mut self, now_ns: u64) {
+        let (Phase::Stopping, Some(stopped_ns)) = (self.phase, self.stopped_ns) else { return };
+        let patience_ns = nanos(self.plan.stop_timeout).saturating_add(nanos(STOP_GRACE));
+        if now_ns.saturating_sub(stopped_ns) > patience_ns {
+            for index in 0..self.shards.len() {
+                self.lose_shard(index, "it did not stop in time".to_owned());
+            }
+        }
+    }
+
     fn end(&mut self, now_ns: u64) {
         if self.phase == Phase::Running {
             let lost = self.shards.iter().all(|shard| shard.outcome.panicked.is_some());
@@ -339,10 +354,13 @@ impl Coordinator {
 
     fn absorb(&mut self, index: usize, mut snapshot: Box<Snapshot>, warm_up: WarmUpCounts) {
         self.merger.absorb(&snapshot);
+        self.merger.forget_old_seconds();
         let counts = self.merger.take_interval();
         self.requests += counts.requests;
         self.failures += counts.failures;
-        self.add_to_row(&snapshot, counts);
+        if snapshot.window_end_ns > nanos(self.plan.warm_up) {
+            self.add_to_row(&snapshot, counts);
+        }
         let shard = &mut self.shards[index];
         shard.users = snapshot.users;
         shard.warm_up = warm_up;

@@ -67,7 +67,7 @@ impl Run {
     /// Starts the shards and, once every runtime is up, the clock and the load.
     ///
     /// # Errors
-    /// When a thread or its runtime could not start; those that did have ended then.
+    /// When a thread or its runtime could not start; those that did end by themselves.
     pub fn launch(plan: RunPlan, workload: Arc<dyn Workload>) -> Result<Self, LaunchError> {
         let mut links = Vec::new();
         let mut threads = Vec::new();
@@ -157,9 +157,13 @@ impl Run {
         self.coordinator.errors()
     }
 
-    /// Everything measured; waits for the shards' threads.
+    /// Everything measured. A thread that still runs, because its shard was given up, ends with the process.
     pub fn finish(mut self) -> RunOutcome {
-        for thread in &mut self.threads {
+        for thread in self
+            .threads
+            .iter_mut()
+            .filter(|thread| thread.as_ref().is_some_and(JoinHandle::is_finished))
+        {
             join(thread);
         }
         self.coordinator.finish(self.origin.elapsed_ns())

@@ -8,6 +8,7 @@
 pub(crate) mod glommio;
 pub(crate) mod monoio;
 pub mod sim;
+mod uring;
 
 use std::fmt;
 use std::future::Future;
@@ -199,6 +200,14 @@ impl Alarm {
             Self::Sim(alarm) => alarm.ring().await,
         }
     }
+}
+
+/// Refuses a connection from an address to itself.
+///
+/// Linux can make one where nobody listens on a port of the ephemeral range: it may draw the very port it connects to
+/// (simultaneous open, RFC 9293, 3.5). A user would then receive its own requests.
+pub(crate) fn refuse_itself(local: SocketAddr, remote: SocketAddr) -> io::Result<()> {
+    if local == remote { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
 }
 
 /// Turns an error of the buffer's bound into the I/O error that a read reports.

@@ -12,6 +12,7 @@ pub(crate) use control::run;
 pub use control::{Command, Report};
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,10 +21,13 @@ use crate::client::{connect_failure, connect_timed_out};
 use crate::clock::{Clock, nanos};
 use crate::outcome::Failure;
 use crate::record::{EntryIndex, Exchange, Recorder, RecorderOptions};
-use crate::runtime::{Address, Runtime};
+use crate::runtime::{Address, Runtime, Transport};
 use crate::stream::{Guards, Stream};
 use crate::timer::{Sleep, Timers};
 use crate::user::{Context, Permit, ShardContext, UserClass, UserState};
+
+/// How long a full backlog is left alone before the next try.
+const BACKLOG_WAIT: Duration = Duration::from_millis(1);
 
 /// What a shard is told before it starts.
 #[derive(Clone, Debug)]
@@ -158,7 +162,11 @@ impl Shard {
     /// Ends an exchange; false when it began in the warm-up and so is not reported.
     #[inline]
     fn finish(&self, exchange: &Exchange) -> bool {
-        self.in_flight.set(self.in_flight.get() - 1);
+        debug_assert!(
+            self.in_flight.get() > 0,
+            "an exchange is recorded once, and only if it was permitted"
+        );
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
         if exchange.start_ns >= self.options.warm_up_end_ns {
             return true;
         }
@@ -186,14 +194,25 @@ impl Shard {
         timeout: Duration,
     ) -> Result<Stream, Failure> {
         let deadline_ns = self.now_ns().saturating_add(nanos(timeout));
-        let opened =
-            async { self.runtime.connect(address).await.map_err(|error| connect_failure(&error)) };
+        let opened = async { self.open(address).await.map_err(|error| connect_failure(&error)) };
         let expired = async {
             self.sleep_until(deadline_ns).await;
             Err(connect_timed_out(timeout))
         };
         let transport = futures_lite::future::or(opened, expired).await?;
         Ok(Stream::new(transport, &self.guards, self.runtime.completes_unwatched()))
+    }
+
+    async fn open(&self, address: &Address) -> io::Result<Transport> {
+        loop {
+            match self.runtime.connect(address).await {
+                // A Unix socket whose backlog is full cannot be waited for, only tried again.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.sleep_until(self.now_ns() + nanos(BACKLOG_WAIT)).await;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     fn start_users(self: &Rc<Self>, class: &Rc<dyn UserClass>, wanted: u64) {

@@ -24,7 +24,7 @@ use crate::timer::{TimerKey, TimerTarget, Timers};
 /// First size of a connection's receive buffer, in bytes; it holds a usual response whole.
 const BUFFER_BYTES_INITIAL: usize = 2 * 1024;
 /// Largest piece read at once, in bytes; long bodies grow the buffer up to here.
-const BUFFER_BYTES_MAX: usize = 256 * 1024;
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// A connected byte stream.
 pub struct Stream {

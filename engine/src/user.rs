@@ -144,7 +144,8 @@ impl Context {
     pub async fn sleep(&self, duration: Duration) {
         self.user.waiting.set(true);
         if self.is_stopping() {
-            // This user is about to be dropped; it must not go on as if the time had passed.
+            // Whoever merely waits ends now; going on would look as if the time had passed.
+            self.user.cancel();
             std::future::pending::<()>().await;
         }
         self.shard.sleep_until(self.now_ns().saturating_add(nanos(duration))).await;

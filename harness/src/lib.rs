@@ -37,7 +37,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match command {
         Some(Command::Demo(args)) => demo::demo(*args).map_err(one_line),
         Some(Command::Target(args)) => demo::target(args).map_err(one_line),
-        None => Plan::from_args(&load)
+        None => Plan::from_args(&load, 1)
             .map_err(one_line)
             .and_then(|plan| run::execute(plan).map_err(one_line)),
     };

@@ -50,11 +50,11 @@ pub(crate) enum RunError {
 pub(crate) fn execute(mut plan: Plan) -> Result<u8, RunError> {
     let mut sinks = Sinks::open(&plan.outputs)?;
     let interrupt = Interrupt::catch().map_err(RunError::Signals)?;
+    let steal = StealSampler::start();
+    let (run, fallback) = launch(&mut plan)?;
     for notice in &plan.notices {
         eprintln!("loadr-bench: {notice}");
     }
-    let steal = StealSampler::start();
-    let (run, fallback) = launch(&mut plan)?;
     let outcome = drive(run, &plan, &mut sinks, &interrupt);
     let usage = GeneratorUsage::measure(&steal);
     let environment = Environment::gather(runtime_used(&plan, fallback));
@@ -97,6 +97,7 @@ fn drive(mut run: Run, plan: &Plan, sinks: &mut Sinks, interrupt: &Interrupt) ->
     while run.phase() != Phase::Ended {
         run.step();
         if interrupt.is_requested() && run.phase() == Phase::Running {
+            log::info!("interrupted: ending the run; interrupt again to end at once");
             run.stop();
         }
         if shown.elapsed() >= DISPLAY_INTERVAL {

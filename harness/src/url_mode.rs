@@ -112,9 +112,9 @@ impl PreparedTarget {
             endpoint: Endpoint::new(shard, &target.authority, target.addresses.clone()),
             entry: shard.entry(EntryKind::Exchange, &target.method, &target.name),
             kind: target.request.kind(),
-            batch: target.request.repeated(batch),
+            // Copies, not clones: the count of a shared one would be written by every shard.
+            batch: Bytes::copy_from_slice(&target.request.repeated(batch)),
             request_bytes: target.request.bytes().len(),
-            // A copy, not a clone: the count of a shared one would be written by every shard.
             closing: Bytes::copy_from_slice(target.request_closing.bytes()),
         }
     }

@@ -3,9 +3,8 @@
 //! Request bytes come ready-made from a template; bodies of responses are counted and dropped piece by piece, so that a
 //! connection holds no more than its receive buffer whatever it downloads.
 
-use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
@@ -17,12 +16,12 @@ use crate::outcome::{Failure, FailureKind};
 use crate::stream::{ReadHalf, Stream, WriteHalf};
 use crate::user::Context;
 
-/// Largest batch of requests, in bytes, that is sent before anything is read. Any socket's send buffer holds it, so
-/// that target and generator cannot end up each waiting for the other to read.
+/// Most unanswered bytes of requests with which a batch is sent before anything is read. Any socket's send buffer holds
+/// them, so that target and generator cannot end up each waiting for the other to read.
 const SEND_FIRST_BYTES_MAX: usize = 16 * 1024;
 
-/// Largest batch of requests, in bytes, whose sending nobody watches. It fits the least send buffer that Linux gives a
-/// socket (`net.ipv4.tcp_wmem`, first figure), so the kernel cannot stop halfway.
+/// Most unanswered bytes of requests with which nobody watches the sending. They fit the least send buffer that Linux
+/// gives a socket (`net.ipv4.tcp_wmem`, first figure), so the kernel cannot stop halfway.
 const UNWATCHED_BYTES_MAX: usize = 4 * 1024;
 
 /// A response as far as statistics go.
@@ -42,12 +41,23 @@ pub struct Response {
 
 /// A connection that speaks HTTP/1.1.
 pub struct HttpConnection {
-    write: WriteHalf,
+    sender: Sender,
     receiver: Receiver,
-    /// Responses that were complete before their batch was sent.
-    early: VecDeque<Response>,
     timeout: Duration,
 }
+
+/// The sending side.
+enum Sender {
+    Idle(WriteHalf),
+    /// A large batch is on its way, while responses to the first of it may come already.
+    Busy(Sending),
+    /// Between the two, within one call.
+    Taken,
+}
+
+/// Boxed, because every user would otherwise hold room for it, used or not; beside the copying of a large batch, one
+/// allocation is nothing.
+type Sending = Pin<Box<dyn Future<Output = WriteHalf>>>;
 
 impl HttpConnection {
     /// Speaks HTTP over `stream`; `timeout` is named in the failures of exchanges that outlast their deadline.
@@ -55,13 +65,13 @@ impl HttpConnection {
         let (read, write) = stream.into_split();
         let decoder = ResponseDecoder::new(limits);
         let receiver = Receiver { read, decoder, status: 0, read_at_ns: 0 };
-        Self { write, receiver, early: VecDeque::new(), timeout }
+        Self { sender: Sender::Idle(write), receiver, timeout }
     }
 
     /// Sends `count` requests of one kind, encoded back to back in `requests`, and waits for the next response.
     ///
     /// Where the kernel sends by itself, the response is awaited at once: an exchange then costs one wake-up instead of
-    /// two. A large batch is received for while it is being sent.
+    /// two. A large batch goes on being sent while responses are received, by this call and by [`Self::response`].
     ///
     /// # Errors
     /// The connection is of no more use after one.
@@ -75,57 +85,49 @@ impl HttpConnection {
         for _ in 0..count {
             self.receiver.decoder.expect(kind);
         }
-        if requests.len() > SEND_FIRST_BYTES_MAX {
-            // Boxed, because every user would otherwise hold room for both directions at once, used or not; beside the
-            // copying of a large batch, one allocation is nothing.
-            Box::pin(self.send_while_receiving(context, requests, count)).await?;
-            return self.response(context).await;
-        }
-        let timeout = self.timeout;
-        let unwatched = self.write.completes_unwatched() && requests.len() <= UNWATCHED_BYTES_MAX;
-        let mut sending = pin!(self.write.write_all(requests));
-        let sent = match sending.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
-            Poll::Ready(sent) => sent,
-            Poll::Pending if unwatched => {
-                let response = self.receiver.response(context, timeout).await?;
-                // A response to what was sent: it has been sent, and this does not wait.
-                sending.await.map_err(|error| stream_failure(&error, timeout))?;
-                return Ok(response);
+        let request_bytes = requests.len() / count.max(1) as usize;
+        let unanswered_bytes = request_bytes * self.receiver.decoder.outstanding();
+        match &mut self.sender {
+            Sender::Idle(write) if unanswered_bytes <= SEND_FIRST_BYTES_MAX => {
+                let unwatched =
+                    write.completes_unwatched() && unanswered_bytes <= UNWATCHED_BYTES_MAX;
+                let timeout = self.timeout;
+                let mut sending = pin!(write.write_all(requests));
+                let mut nobody = task::Context::from_waker(Waker::noop());
+                let sent = match sending.as_mut().poll(&mut nobody) {
+                    Poll::Ready(sent) => sent,
+                    Poll::Pending if unwatched => {
+                        let response = self.receiver.response(context, timeout).await?;
+                        // The kernel had room for all of it: this has long completed, and does not wait.
+                        sending.await.map_err(|error| stream_failure(&error, timeout))?;
+                        return Ok(response);
+                    }
+                    Poll::Pending => sending.await,
+                };
+                sent.map_err(|error| stream_failure(&error, timeout))?;
+                self.receiver.response(context, timeout).await
             }
-            Poll::Pending => sending.await,
-        };
-        sent.map_err(|error| stream_failure(&error, timeout))?;
-        self.receiver.response(context, timeout).await
+            _ => {
+                self.begin_sending(requests);
+                self.response(context).await
+            }
+        }
     }
 
-    async fn send_while_receiving(
-        &mut self,
-        context: &Context,
-        requests: Bytes,
-        count: u64,
-    ) -> Result<(), Failure> {
-        let (receiver, early, timeout) = (&mut self.receiver, &mut self.early, self.timeout);
-        let receiving = async {
-            for _ in 0..count {
-                let received = receiver.response(context, timeout).await;
-                let goes_on = matches!(received, Ok(response) if response.keep_alive);
-                let failed = received.map(|response| early.push_back(response)).err();
-                if !goes_on {
-                    // The target will not read the rest of the requests: end the sending side too.
-                    receiver.read.shut_down();
-                    return failed;
-                }
-            }
-            None
-        };
-        let (sent, failed) =
-            futures_lite::future::zip(self.write.write_all(requests), receiving).await;
-        match (failed, sent) {
-            (Some(failure), _) => Err(failure),
-            (None, Err(error)) if self.early.is_empty() => Err(stream_failure(&error, timeout)),
-            // A target may answer and close before it has read everything (RFC 9112, 9.6).
-            (None, _) => Ok(()),
-        }
+    /// Sends `requests` beside whatever else this connection does, after what is being sent already.
+    fn begin_sending(&mut self, requests: Bytes) {
+        let before = std::mem::replace(&mut self.sender, Sender::Taken);
+        self.sender = Sender::Busy(Box::pin(async move {
+            let mut write = match before {
+                Sender::Idle(write) => write,
+                Sender::Busy(sending) => sending.await,
+                Sender::Taken => unreachable!("a sender is put back by the call that took it"),
+            };
+            // An error is told by what the target sends, or by the end of that: it may answer and close before it has
+            // read everything (RFC 9112, 9.6), and then its answer counts.
+            let _ = write.write_all(requests).await;
+            write
+        }));
     }
 
     /// Waits for the next response.
@@ -133,10 +135,20 @@ impl HttpConnection {
     /// # Errors
     /// The connection is of no more use after one.
     pub async fn response(&mut self, context: &Context) -> Result<Response, Failure> {
-        match self.early.pop_front() {
-            Some(response) => Ok(response),
-            None => self.receiver.response(context, self.timeout).await,
+        let (sender, receiver) = (&mut self.sender, &mut self.receiver);
+        if matches!(sender, Sender::Idle(_)) {
+            return receiver.response(context, self.timeout).await;
         }
+        let mut receiving = pin!(receiver.response(context, self.timeout));
+        poll_fn(|task| {
+            if let Sender::Busy(sending) = sender
+                && let Poll::Ready(write) = sending.as_mut().poll(task)
+            {
+                *sender = Sender::Idle(write);
+            }
+            receiving.as_mut().poll(task)
+        })
+        .await
     }
 
     /// The next response if it has been received whole already.
@@ -144,10 +156,7 @@ impl HttpConnection {
     /// # Errors
     /// The connection is of no more use after one.
     pub fn received_response(&mut self) -> Result<Option<Response>, Failure> {
-        match self.early.pop_front() {
-            Some(response) => Ok(Some(response)),
-            None => self.receiver.received_response(),
-        }
+        self.receiver.received_response()
     }
 
     /// Sets the moment, in nanoseconds since the run's origin, at which everything outstanding is given up.
@@ -156,8 +165,14 @@ impl HttpConnection {
         self.receiver.read.set_deadline(Some(deadline_ns));
     }
 
-    /// Waits for the target to close, as it was asked to, so that the closed connection's port waits on its side
-    /// (TIME_WAIT) and not on ours; the deadline bounds the wait.
+    /// Nothing is outstanding: the connection may be idle for as long as it likes.
+    #[inline]
+    pub fn clear_deadline(&self) {
+        self.receiver.read.set_deadline(None);
+    }
+
+    /// Waits for the target to close, as was agreed, so that the closed connection's port waits on its side (TIME_WAIT)
+    /// and not on ours; the deadline bounds the wait.
     pub async fn close(&mut self) {
         while let Ok(1..) = self.receiver.read.fill().await {
             let stray = self.receiver.read.buffer().len();

@@ -137,6 +137,12 @@ impl EntryCounts {
         other.per_second.iter().for_each(|row| self.add_second(*row));
     }
 
+    /// Forgets the seconds before the newest `rows`; what they counted stays in every other figure.
+    pub fn keep_seconds(&mut self, rows: usize) {
+        let old = self.per_second.len().saturating_sub(rows);
+        self.per_second.drain(..old);
+    }
+
     /// Whether nothing was counted.
     #[inline]
     pub fn is_empty(&self) -> bool {

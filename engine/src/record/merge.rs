@@ -40,6 +40,11 @@ pub struct MergedError {
     pub last_seen_unix_s: f64,
 }
 
+/// Rows of counts by the second that all entries keep together: 24 MB.
+const SECONDS_MAX: usize = 1_000_000;
+/// Rows that an entry keeps in any case: ten minutes.
+const SECONDS_MIN: usize = 600;
+
 /// Adds snapshots up by what their entries and errors are, not where they came from.
 pub struct Merger {
     names_max: usize,
@@ -119,6 +124,18 @@ impl Merger {
         let exchanges = self.entries().filter(|entry| entry.key.kind == EntryKind::Exchange);
         exchanges.for_each(|entry| total.add(&entry.counts));
         total
+    }
+
+    /// Bounds the memory for counts by the second, however long the run and however many its names: an entry keeps an
+    /// equal part of [`SECONDS_MAX`] rows, and ten minutes in any case.
+    pub fn forget_old_seconds(&mut self) {
+        let rows = (SECONDS_MAX / self.entries.len().max(1)).max(SECONDS_MIN);
+        for entry in self.entries.values_mut() {
+            // Seldom, and then many: each call moves the rest to the front.
+            if entry.counts.per_second.len() > rows + rows / 4 {
+                entry.counts.keep_seconds(rows);
+            }
+        }
     }
 
     /// What [`total`](Self::total) grew by since this was last asked: one row of the run's series.

@@ -5,7 +5,8 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -16,8 +17,12 @@ use glommio::net::{TcpStream, UnixStream};
 use glommio::timer::Timer;
 use glommio::{GlommioError, LocalExecutorBuilder, Placement};
 use loadr_protocols::buffer::ReceiveBuffer;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
-use super::{Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full};
+use super::{
+    Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full,
+    refuse_itself, uring,
+};
 use crate::limits;
 use crate::stream::SocketHandle;
 
@@ -30,15 +35,15 @@ const LOCKED_BYTES: u64 = 512 * 1024;
 
 /// Runs the future that `main` makes on this thread.
 pub(crate) fn run<F: Future>(main: impl FnOnce(Runtime) -> F) -> Result<F::Output, StartError> {
+    let refused = |reason| StartError { runtime: RuntimeKind::Glommio, reason };
+    // glommio panics where it is refused a ring, so somebody else asks first.
+    uring::check(LOCKED_BYTES).map_err(refused)?;
     // The shard has pinned its thread already.
     let built = LocalExecutorBuilder::new(Placement::Unbound)
         .io_memory(IO_MEMORY_BYTES)
         .ring_depth(RING_DEPTH)
         .make();
-    let executor = built.map_err(|error| StartError {
-        runtime: RuntimeKind::Glommio,
-        reason: explain_refusal(&error),
-    })?;
+    let executor = built.map_err(|error| refused(explain_refusal(&error)))?;
     Ok(executor.run(main(Runtime::Glommio)))
 }
 
@@ -57,16 +62,14 @@ pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {
     let (socket, fd) = match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect(*address).await.map_err(io::Error::from)?;
+            refuse_itself(stream.local_addr().map_err(io::Error::from)?, *address)?;
             stream.set_nodelay(true).map_err(io::Error::from)?;
             let fd = stream.as_raw_fd();
             (Socket::Tcp(stream), fd)
         }
         Address::Unix(path) => {
             // glommio keeps the descriptor of its own connect to itself, and a deadline needs it.
-            let path = path.clone();
-            let connecting = move || std::os::unix::net::UnixStream::connect(path);
-            let stream = glommio::executor().spawn_blocking(connecting).await?;
-            stream.set_nonblocking(true)?;
+            let stream = connect_unix(path)?;
             let fd = stream.into_raw_fd();
             // SAFETY: the descriptor was just given up by its only owner.
             (Socket::Unix(unsafe { UnixStream::from_raw_fd(fd) }), fd)
@@ -78,6 +81,14 @@ pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {
         write: WriteIo::Glommio(shared),
         handle: SocketHandle::Descriptor(fd),
     })
+}
+
+/// Connects without waiting: to a Unix socket that is immediate, or `WouldBlock` where its backlog is full.
+fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
 }
 
 enum Socket {

@@ -18,9 +18,11 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use super::{Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full};
+use super::{
+    Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full,
+    refuse_itself, uring,
+};
 use crate::clock::NANOS_PER_SECOND;
-use crate::limits;
 use crate::stream::SocketHandle;
 
 pub(crate) type TcpRead = OwnedReadHalf<TcpStream>;
@@ -37,7 +39,7 @@ pub(crate) fn run_uring<F: Future>(
 ) -> Result<F::Output, StartError> {
     let mut runtime = build_uring().map_err(|error| StartError {
         runtime: RuntimeKind::Monoio,
-        reason: explain_refusal(&error),
+        reason: uring::explain_refusal(&error, ring_bytes()),
     })?;
     Ok(runtime.block_on(main(Runtime::Monoio { uring: true })))
 }
@@ -80,25 +82,11 @@ fn ring_bytes() -> u64 {
     u64::from(RING_ENTRIES) * (SUBMISSION_BYTES + 2 * COMPLETION_BYTES) + HEAD_BYTES
 }
 
-fn explain_refusal(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::ENOMEM) => limits::explain_locked_memory(ring_bytes()),
-        Some(libc::EPERM | libc::EACCES) => format!(
-            "the kernel refuses io_uring to this process ({error}); see sysctl kernel.io_uring_disabled and the \
-             container's seccomp profile"
-        ),
-        Some(libc::ENOSYS) => format!("this kernel has no io_uring ({error})"),
-        Some(libc::EMFILE | libc::ENFILE) => {
-            format!("no descriptor is left for a ring ({error}); raise the limit with ulimit -n")
-        }
-        _ => format!("io_uring_setup failed: {error}"),
-    }
-}
-
 pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {
     match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect_addr(*address).await?;
+            refuse_itself(stream.local_addr()?, *address)?;
             stream.set_nodelay(true)?;
             let handle = SocketHandle::Descriptor(stream.as_raw_fd());
             let (read, write) = stream.into_split();

@@ -268,6 +268,8 @@ struct Pipe {
     /// Pieces with the moment each arrives; an empty piece is the end of the stream.
     pieces: VecDeque<(u64, Bytes)>,
     arrives_last_ns: u64,
+    /// The moment at which the reader will be woken.
+    wakes_ns: u64,
     ended: bool,
     reset: bool,
     reader: Option<Waker>,
@@ -301,19 +303,25 @@ impl SimSocket {
         if pipe.reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        let Some((arrives_ns, piece)) = pipe.pieces.front_mut() else {
+        let Some((arrives_ns, _)) = pipe.pieces.front() else {
             if pipe.ended {
                 return Poll::Ready(Ok(0));
             }
             pipe.reader = Some(context.waker().clone());
             return Poll::Pending;
         };
-        if *arrives_ns > self.world.0.now_ns.get() {
-            self.world.0.wake_at(*arrives_ns, context.waker().clone());
+        let arrives_ns = *arrives_ns;
+        if arrives_ns > self.world.0.now_ns.get() {
+            // Once per moment: whoever is polled for another reason must not multiply its wake-ups.
+            if pipe.wakes_ns != arrives_ns {
+                pipe.wakes_ns = arrives_ns;
+                self.world.0.wake_at(arrives_ns, context.waker().clone());
+            }
             // A shutdown must be seen before the piece arrives.
             pipe.reader = Some(context.waker().clone());
             return Poll::Pending;
         }
+        let Some((_, piece)) = pipe.pieces.front_mut() else { return Poll::Pending };
         let count = piece.len().min(into.len());
         into[..count].copy_from_slice(&piece.split_to(count));
         if piece.is_empty() {
@@ -407,12 +415,20 @@ impl Drop for Peer {
 pub(crate) struct SimAlarm {
     world: Handle,
     due_ns: Cell<u64>,
+    /// The moment at which the waiting task will be woken.
+    wakes_ns: Cell<u64>,
     waiter: RefCell<Option<Waker>>,
 }
 
 impl SimAlarm {
     pub(crate) fn new(world: &Handle) -> Self {
-        Self { world: world.clone(), due_ns: Cell::new(u64::MAX), waiter: RefCell::default() }
+        let never = || Cell::new(u64::MAX);
+        Self {
+            world: world.clone(),
+            due_ns: never(),
+            wakes_ns: never(),
+            waiter: RefCell::default(),
+        }
     }
 
     pub(crate) fn arm(&self, due_ns: u64) {
@@ -428,7 +444,8 @@ impl SimAlarm {
                 self.due_ns.set(u64::MAX);
                 return Poll::Ready(());
             }
-            if self.due_ns.get() != u64::MAX {
+            if self.due_ns.get() != self.wakes_ns.get() && self.due_ns.get() != u64::MAX {
+                self.wakes_ns.set(self.due_ns.get());
                 self.world.0.wake_at(self.due_ns.get(), context.waker().clone());
             }
             *self.waiter.borrow_mut() = Some(context.waker().clone());

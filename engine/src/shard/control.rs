@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::usage::CpuTime;
 use super::{Shard, ShardOptions, WarmUpCounts};
 use crate::budget::Grant;
-use crate::clock::{Clock, nanos};
+use crate::clock::{Clock, NANOS_PER_SECOND, nanos};
 use crate::mailbox::{Full, Receiver, Sender};
 use crate::record::{ShardFigures, Snapshot};
 use crate::runtime::{Alarm, Runtime};
@@ -136,14 +136,15 @@ impl Control {
     }
 
     fn is_done(&self) -> bool {
-        let idle = self.shard.users_running.get() == 0;
+        // With nothing permitted any more and nothing in flight, users that still wait wait for nothing.
+        let idle = self.shard.users_running.get() == 0 || self.shard.in_flight.get() == 0;
         let gave_up = self.give_up_ns.is_some_and(|at_ns| self.shard.now_ns() >= at_ns);
         // Without a coordinator there is nobody to work for.
         gave_up || (idle && self.shard.is_over()) || self.commands.is_closed()
     }
 
     fn next_turn_ns(&self) -> u64 {
-        let hurried = self.give_up_ns.is_some() || self.shard.options.limited;
+        let hurried = self.give_up_ns.is_some() || !self.shard.lease.is_final();
         let interval = if hurried { POLL_INTERVAL_SHORT } else { POLL_INTERVAL };
         let look_ns = self.shard.now_ns() + nanos(interval);
         let give_up_ns = self.give_up_ns.unwrap_or(u64::MAX);
@@ -152,8 +153,10 @@ impl Control {
 
     /// Closes the interval that has ended: hands the snapshot over, or keeps filling it where none has come back.
     fn close_interval(&mut self) {
-        let figures = self.figures(self.interval_end_ns - 1);
-        self.interval_end_ns = self.shard.clock.origin().next_second_ns(self.shard.now_ns());
+        // The boundary, not the moment a little later at which this task runs: windows meet at wall seconds.
+        let next_end_ns = self.shard.clock.origin().next_second_ns(self.shard.now_ns());
+        let figures = self.figures(next_end_ns - NANOS_PER_SECOND);
+        self.interval_end_ns = next_end_ns;
         if !self.flush() {
             // Handed over, a snapshot would only wait here instead of being filled.
             return self.shard.recorder().keep_filling(&figures);
@@ -166,13 +169,13 @@ impl Control {
         }
     }
 
-    /// What the shard knows of itself; `second_at_ns` tells which wall second the latest exchanges belong to.
-    fn figures(&self, second_at_ns: u64) -> ShardFigures {
+    /// What the shard knows of itself, for a window that ends at `end_ns`.
+    fn figures(&self, end_ns: u64) -> ShardFigures {
         let cpu =
             self.cpu_before.map_or(CpuTime::default(), |before| CpuTime::of_this_thread() - before);
         ShardFigures {
-            now_ns: self.shard.now_ns(),
-            unix_second: self.shard.clock.origin().unix_second(second_at_ns),
+            now_ns: end_ns,
+            unix_second: self.shard.clock.origin().unix_second(end_ns.saturating_sub(1)),
             users: self.shard.users_running.get(),
             users_max: self.users_max,
             in_flight: self.shard.in_flight.get(),

@@ -68,13 +68,13 @@ pub(crate) struct LoadArgs {
     pub(crate) users: u64,
 
     /// Users started per second; without it all start at once
-    #[arg(short = 'r', long, value_name = "RATE", value_parser = positive_rate, help_heading = "Load")]
+    #[arg(short = 'r', long, value_name = "RATE", value_parser = positive_rate, allow_hyphen_values = true, help_heading = "Load")]
     pub(crate) spawn_rate: Option<f64>,
 
     /// Length of the run, after the warm-up: 30s, 5m, 1h30m, or seconds [default: 10s, or unlimited with --requests]
     #[arg(
         short = 't', long, visible_short_alias = 'd', visible_alias = "duration", value_name = "TIME",
-        value_parser = parse_run_time, help_heading = "Load"
+        value_parser = parse_run_time, allow_hyphen_values = true, help_heading = "Load"
     )]
     pub(crate) run_time: Option<Duration>,
 
@@ -83,11 +83,11 @@ pub(crate) struct LoadArgs {
     pub(crate) requests: Option<u64>,
 
     /// Load without reporting for this long first; requests that begin in it count nowhere
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, help_heading = "Load")]
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, allow_hyphen_values = true, help_heading = "Load")]
     pub(crate) warm_up: Duration,
 
     /// Await requests in flight at the end for this long; those still unfinished are cut off and reported as such
-    #[arg(short = 's', long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, help_heading = "Load")]
+    #[arg(short = 's', long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, allow_hyphen_values = true, help_heading = "Load")]
     pub(crate) stop_timeout: Duration,
 
     /// Requests that each user keeps outstanding on its connection
@@ -121,11 +121,11 @@ pub(crate) struct LoadArgs {
     pub(crate) body_file: Option<PathBuf>,
 
     /// Time for a response to be complete
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout, help_heading = "Request")]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_timeout, allow_hyphen_values = true, help_heading = "Request")]
     pub(crate) timeout: Duration,
 
     /// Time for a connection to be made [default: that of --timeout]
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout, help_heading = "Request")]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout, allow_hyphen_values = true, help_heading = "Request")]
     pub(crate) connect_timeout: Option<Duration>,
 
     /// Open a connection for every request

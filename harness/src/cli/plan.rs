@@ -63,6 +63,12 @@ pub(crate) enum PlanError {
     Header(String),
     #[error("--no-keepalive sends one request a connection, so --pipeline {0} cannot be met")]
     PipelineWithoutKeepAlive(u64),
+    #[error("--shards {0} is more than the {SHARDS_MAX} that one process runs")]
+    TooManyShards(u64),
+    #[error(
+        "--pipeline {depth} of {request_bytes} bytes each is more than the {PIPELINE_BYTES_MAX} bytes kept ready a URL"
+    )]
+    PipelineTooLarge { depth: u64, request_bytes: usize },
     #[error("--host is not used: every URL is whole already; give paths, such as /index.html")]
     HostUnused,
     #[error(
@@ -72,14 +78,13 @@ pub(crate) enum PlanError {
 }
 
 impl Plan {
-    pub(crate) fn from_args(args: &LoadArgs) -> Result<Self, PlanError> {
+    /// `descriptors_per_user` is 2 where the process serves the target itself.
+    pub(crate) fn from_args(args: &LoadArgs, descriptors_per_user: u64) -> Result<Self, PlanError> {
         let urls = read_urls(args)?;
         let targets = Targets::prepare(args, &urls)?;
         let shards = place(
             &PlacementRequest {
-                shards: args
-                    .shards
-                    .map(|shards| usize::try_from(shards).unwrap_or(usize::MAX).min(SHARDS_MAX)),
+                shards: shards(args)?,
                 cpus: args.cpus.as_ref().map(|list| list.0.clone()),
                 target_is_local: targets.local,
             },
@@ -87,7 +92,13 @@ impl Plan {
         )?;
         let mut notices = Vec::new();
         let users = users(args, &mut notices);
-        check_limits(users, &shards, &targets, &mut notices)?;
+        check_limits(
+            users,
+            users.saturating_mul(descriptors_per_user),
+            &shards,
+            &targets,
+            &mut notices,
+        )?;
         let run_time = args.run_time.or(args.requests.is_none().then_some(RUN_TIME_DEFAULT));
         let run = RunPlan {
             spawn: SpawnSchedule { users, spawn_rate_per_sec: args.spawn_rate },
@@ -117,7 +128,16 @@ impl Plan {
 }
 
 /// Most shards that can be asked for.
-const SHARDS_MAX: usize = 1_024;
+const SHARDS_MAX: u64 = 1_024;
+/// Most bytes of a URL's pipelined requests, which each shard keeps ready.
+const PIPELINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+fn shards(args: &LoadArgs) -> Result<Option<usize>, PlanError> {
+    match args.shards {
+        Some(shards) if shards > SHARDS_MAX => Err(PlanError::TooManyShards(shards)),
+        shards => Ok(shards.map(|shards| shards as usize)),
+    }
+}
 
 /// The users asked for, but no more than there are requests to make.
 fn users(args: &LoadArgs, notices: &mut Vec<String>) -> u64 {
@@ -270,13 +290,14 @@ fn parse_headers(lines: &[String]) -> Result<Vec<(&str, &str)>, PlanError> {
 /// Descriptors and ports: raises what can be raised, refuses what cannot work, and says what may not.
 fn check_limits(
     users: u64,
+    connections: u64,
     shards: &[Option<usize>],
     targets: &Targets,
     notices: &mut Vec<String>,
 ) -> Result<(), PlanError> {
     /// Descriptors of a shard itself: rings, event and timer descriptors.
     const PER_SHARD: u64 = 8;
-    let needed = users
+    let needed = connections
         .saturating_add(limits::DESCRIPTORS_RESERVED)
         .saturating_add(PER_SHARD * shards.len() as u64);
     match limits::raise_descriptor_limit() {
@@ -306,6 +327,14 @@ fn check_limits(
 fn workload(args: &LoadArgs, targets: Vec<UrlTarget>) -> Result<UrlWorkload, PlanError> {
     if args.no_keepalive && args.pipeline > 1 {
         return Err(PlanError::PipelineWithoutKeepAlive(args.pipeline));
+    }
+    for target in &targets {
+        let request_bytes = target.request.bytes().len();
+        if args.pipeline > 1
+            && args.pipeline.saturating_mul(request_bytes as u64) > PIPELINE_BYTES_MAX
+        {
+            return Err(PlanError::PipelineTooLarge { depth: args.pipeline, request_bytes });
+        }
     }
     Ok(UrlWorkload {
         targets,

@@ -12,7 +12,7 @@ use loadr_engine::user::Context;
 use super::{PreparedTarget, UrlClass};
 use crate::status::status_failure;
 
-/// How long a target that was asked to close its connection is given to do so, in nanoseconds.
+/// How long a target is given to close a connection after it was agreed to be closed, in nanoseconds.
 const CLOSE_WAIT_NS: u64 = 100_000_000;
 
 pub(super) struct UrlUser {
@@ -45,7 +45,7 @@ struct Unconnected {
 enum Next {
     /// Go on with this connection.
     GoOn,
-    /// The target closes this connection, as it was asked to: wait for that, then open another.
+    /// The target closes this connection, as it or we have said: wait for that, then open another.
     AwaitClose,
     /// Open another.
     Reconnect,
@@ -93,15 +93,19 @@ impl UrlUser {
 
     /// Counts a failed connection as the failure of the exchange that it was for, the attempt's time as its own.
     async fn fail_to_connect(&mut self, attempt: &Unconnected) -> Next {
+        self.fail(&attempt.failure, attempt.start_ns).await
+    }
+
+    /// Ends every outstanding exchange with one failure. Where there is none, as when a target sends what nobody asked
+    /// for, it is counted as the failure of the next one, which began at `start_ns`.
+    async fn fail(&mut self, failure: &Failure, start_ns: u64) -> Next {
         if self.starts.is_empty() {
             match self.context.permit(1).await {
-                Some(permit) => {
-                    self.starts.push_back(self.context.backdate(permit, attempt.start_ns));
-                }
+                Some(permit) => self.starts.push_back(self.context.backdate(permit, start_ns)),
                 None => return Next::End,
             }
         }
-        self.fail_all(&attempt.failure)
+        self.fail_outstanding(failure)
     }
 
     async fn use_connection(&mut self, line: &mut Line) -> Next {
@@ -114,7 +118,10 @@ impl UrlUser {
                     return Next::Reconnect;
                 }
                 Ok(next) => return next,
-                Err(failure) => return self.fail_all(&failure),
+                Err(failure) => {
+                    let now_ns = self.context.now_ns();
+                    return self.fail(&failure, now_ns).await;
+                }
             }
         }
     }
@@ -129,8 +136,7 @@ impl UrlUser {
         loop {
             self.settle(line, &response);
             if !response.keep_alive {
-                let asked = self.is_used_up(line);
-                return Ok(if asked { Next::AwaitClose } else { Next::Reconnect });
+                return Ok(Next::AwaitClose);
             }
             match line.http.received_response()? {
                 Some(next) => response = next,
@@ -205,11 +211,12 @@ impl UrlUser {
         }
         if line.outstanding > 0 {
             self.set_deadline(line);
+        } else {
+            line.http.clear_deadline();
         }
     }
 
-    /// Ends every outstanding exchange with one failure.
-    fn fail_all(&mut self, failure: &Failure) -> Next {
+    fn fail_outstanding(&mut self, failure: &Failure) -> Next {
         if failure.kind == FailureKind::Cancelled {
             // The run's end cut them off: they stay in flight and are reported as such.
             return Next::End;
