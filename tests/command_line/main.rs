@@ -1,0 +1,10 @@
+//! The command line through the real binary: what is accepted, what is refused with one line, what is printed where.
+
+#![forbid(unsafe_code)]
+
+mod accepted;
+mod limits;
+mod outputs;
+mod refused;
+mod signals;
+mod subcommands;
