@@ -1,7 +1,7 @@
 //! A run-wide number of exchanges, dealt out to shards in blocks.
 //!
 //! "Exactly N in total" over shards that share nothing needs one owner: the coordinator's [`Budget`] grants blocks, and
-//! a shard draws its [`Lease`] down without asking. Blocks shrink as the budget does (guided self-scheduling, Polychronopoulos
+//! a shard draws its lease down without asking. Blocks shrink as the budget does (guided self-scheduling, Polychronopoulos
 //! and Kuck 1987), so that no shard sits on work while another has run dry.
 
 use std::cell::{Cell, RefCell};

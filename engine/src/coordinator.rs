@@ -18,7 +18,7 @@ use crate::record::{
     EntryCounts, MergedEntry, MergedError, Merger, RecorderOptions, Series, SeriesRow, Snapshot,
 };
 use crate::runtime::RuntimeKind;
-use crate::shard::{Command, Report, WarmUpCounts};
+use crate::shard::{Command, Notice, WarmUpCounts};
 use crate::spawn::{SpawnSchedule, users_of_shard};
 
 /// What a run is to do.
@@ -45,7 +45,7 @@ pub struct RunPlan {
 /// One shard as the coordinator sees it.
 pub(crate) struct ShardLink {
     pub(crate) commands: Sender<Command>,
-    pub(crate) reports: Receiver<Report>,
+    pub(crate) notices: Receiver<Notice>,
 }
 
 struct ShardState {
@@ -337,10 +337,10 @@ impl Coordinator {
     }
 
     fn hear(&mut self, index: usize) {
-        while let Some(report) = self.shards[index].link.reports.try_recv() {
-            match report {
-                Report::Interval(snapshot, warm_up) => self.absorb(index, snapshot, warm_up),
-                Report::LeaseLow => self.grant(index),
+        while let Some(notice) = self.shards[index].link.notices.try_recv() {
+            match notice {
+                Notice::Interval(snapshot, warm_up) => self.absorb(index, snapshot, warm_up),
+                Notice::LeaseLow => self.grant(index),
             }
         }
     }

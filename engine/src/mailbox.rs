@@ -1,6 +1,6 @@
 //! A bounded single-producer single-consumer ring: the only memory that a shard and the coordinator share.
 //!
-//! Commands go down one ring, snapshots up another, cleared snapshots down a third. Every operation is
+//! Commands and cleared snapshots go down one ring, snapshots up another. Every operation is
 //! wait-free: a full ring gives the value back and an empty one gives nothing, so a shard never blocks on the
 //! coordinator nor the coordinator on a shard.
 //!

@@ -30,7 +30,7 @@ pub enum FailureKind {
     Protocol,
     /// The reply was complete, but its status is not an expected one.
     Status,
-    /// The user gave the exchange up itself.
+    /// The end of the run cut the exchange off; it is counted as such and as nothing else.
     Cancelled,
     /// Anything else, such as the rest past the bound on distinct errors.
     Other,

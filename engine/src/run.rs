@@ -14,7 +14,7 @@ use crate::mailbox::{self, Receiver, Sender};
 use crate::record::{MergedEntry, MergedError};
 use crate::runtime::sim::{SimAlarm, Simulation};
 use crate::runtime::{Alarm, Runtime, RuntimeKind, StartError, glommio, monoio};
-use crate::shard::{self, Command, Report, ShardOptions};
+use crate::shard::{self, Command, Notice, ShardOptions};
 use crate::user::Workload;
 
 /// Messages that a mailbox holds: far more than pass between two looks at it.
@@ -58,7 +58,7 @@ struct Seat {
     runtime: RuntimeKind,
     workload: Arc<dyn Workload>,
     commands: Receiver<Command>,
-    reports: Sender<Report>,
+    notices: Sender<Notice>,
     ready: mpsc::Sender<Result<(), StartError>>,
     start: mpsc::Receiver<Origin>,
 }
@@ -73,7 +73,7 @@ impl Run {
         let mut threads = Vec::new();
         let mut starters = Vec::new();
         for index in 0..plan.shards.len() {
-            let (link, commands, reports) = link();
+            let (link, commands, notices) = link();
             let (ready, is_ready) = mpsc::channel();
             let (starter, start) = mpsc::channel();
             let seat = Seat {
@@ -82,7 +82,7 @@ impl Run {
                 runtime: plan.runtime,
                 workload: Arc::clone(&workload),
                 commands,
-                reports,
+                notices,
                 ready,
                 start,
             };
@@ -181,14 +181,14 @@ pub async fn simulate(
     let clock = world.clock();
     let mut links = Vec::new();
     for index in 0..plan.shards.len() {
-        let (link, commands, reports) = link();
+        let (link, commands, notices) = link();
         links.push(link);
         let options = shard_options(&plan, index);
         let (clock, runtime) = (clock.clone(), world.runtime());
         let alarm = Alarm::Sim(SimAlarm::new(&world));
         let workload = Arc::clone(&workload);
         world.spawn(async move {
-            shard::run(options, clock, runtime, alarm, &*workload, commands, reports).await;
+            shard::run(options, clock, runtime, alarm, &*workload, commands, notices).await;
         });
     }
     let mut coordinator = Coordinator::new(plan, *clock.origin(), links);
@@ -199,10 +199,10 @@ pub async fn simulate(
     coordinator.finish(clock.now_ns())
 }
 
-fn link() -> (ShardLink, Receiver<Command>, Sender<Report>) {
+fn link() -> (ShardLink, Receiver<Command>, Sender<Notice>) {
     let (commands, commanded) = mailbox::channel(MAILBOX_CAPACITY);
-    let (reporting, reports) = mailbox::channel(MAILBOX_CAPACITY);
-    (ShardLink { commands, reports }, commanded, reporting)
+    let (noticing, notices) = mailbox::channel(MAILBOX_CAPACITY);
+    (ShardLink { commands, notices }, commanded, noticing)
 }
 
 fn shard_options(plan: &RunPlan, index: usize) -> ShardOptions {
@@ -267,7 +267,7 @@ impl Seat {
             alarm,
             &*self.workload,
             self.commands,
-            self.reports,
+            self.notices,
         )
         .await;
     }

@@ -14,13 +14,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
-
-use crate::stream::SocketHandle;
 
 /// Which runtime a shard runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,6 +102,27 @@ pub(crate) struct Transport {
     pub(crate) read: ReadIo,
     pub(crate) write: WriteIo,
     pub(crate) handle: SocketHandle,
+}
+
+/// What it takes to shut a connection down from outside the task that uses it.
+pub(crate) enum SocketHandle {
+    Descriptor(RawFd),
+    Sim(sim::SimSocket),
+}
+
+impl SocketHandle {
+    pub(crate) fn shut_down(&self) {
+        match self {
+            Self::Descriptor(fd) => {
+                // SAFETY: a handle lives in the guard of a stream, whose halves keep the descriptor open and drop the
+                // guard last.
+                let socket = unsafe { BorrowedFd::borrow_raw(*fd) };
+                // An error means that the peer was faster; the pending operation has completed then too.
+                let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+            }
+            Self::Sim(socket) => socket.shut_down(),
+        }
+    }
 }
 
 /// A handle to the runtime of the current shard.

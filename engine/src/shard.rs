@@ -9,7 +9,7 @@ pub mod placement;
 mod usage;
 
 pub(crate) use control::run;
-pub use control::{Command, Report};
+pub use control::{Command, Notice};
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::io;

@@ -11,14 +11,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
 
-use crate::runtime::sim::SimSocket;
-use crate::runtime::{ReadIo, Transport, WriteIo};
+use crate::runtime::{ReadIo, SocketHandle, Transport, WriteIo};
 use crate::timer::{TimerKey, TimerTarget, Timers};
 
 /// First size of a connection's receive buffer, in bytes; it holds a usual response whole.
@@ -33,6 +31,8 @@ pub struct Stream {
 }
 
 /// The receiving half of a [`Stream`].
+///
+/// The guard comes last in both halves: fields drop in order, so it never outlives the socket that it would shut down.
 pub struct ReadHalf {
     io: ReadIo,
     buffer: ReceiveBuffer,
@@ -127,26 +127,6 @@ impl From<Cut> for io::Error {
         match cut {
             Cut::Deadline => io::ErrorKind::TimedOut.into(),
             Cut::RunEnded => io::ErrorKind::ConnectionAborted.into(),
-        }
-    }
-}
-
-/// What it takes to shut a connection down from outside the task that uses it.
-pub(crate) enum SocketHandle {
-    Descriptor(RawFd),
-    Sim(SimSocket),
-}
-
-impl SocketHandle {
-    fn shut_down(&self) {
-        match self {
-            Self::Descriptor(fd) => {
-                // SAFETY: a handle lives in the guard of a stream whose halves keep the descriptor open.
-                let socket = unsafe { BorrowedFd::borrow_raw(*fd) };
-                // An error means that the peer was faster; the pending operation has completed then too.
-                let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
-            }
-            Self::Sim(socket) => socket.shut_down(),
         }
     }
 }
@@ -253,7 +233,7 @@ impl Guards {
 
     /// Cuts off every open stream, because the run is over.
     pub(crate) fn cut_off_all(&self) {
-        // Collected first: a shutdown may wake a task that drops its stream and so changes the slots.
+        // Collected first, so that nothing that happens in between can find the slots borrowed.
         let open: Vec<Rc<Guard>> = self.slots.borrow().iter().filter_map(Weak::upgrade).collect();
         for guard in open {
             guard.cut_off(Cut::RunEnded);

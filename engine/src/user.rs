@@ -188,7 +188,7 @@ impl UserState {
                 return Poll::Ready(());
             }
             if !registered {
-                // A task keeps its waker for life on every runtime here, so once is enough.
+                // A task is woken by any of its wakers, so the first is good for life.
                 *self.waker.borrow_mut() = Some(context.waker().clone());
                 registered = true;
             }

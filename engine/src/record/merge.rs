@@ -127,7 +127,7 @@ impl Merger {
     }
 
     /// Bounds the memory for counts by the second, however long the run and however many its names: an entry keeps an
-    /// equal part of [`SECONDS_MAX`] rows, and ten minutes in any case.
+    /// equal part of a million rows, and ten minutes in any case.
     pub fn forget_old_seconds(&mut self) {
         let rows = (SECONDS_MAX / self.entries.len().max(1)).max(SECONDS_MIN);
         for entry in self.entries.values_mut() {

@@ -20,11 +20,10 @@ use loadr_protocols::buffer::ReceiveBuffer;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 
 use super::{
-    Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full,
-    refuse_itself, uring,
+    Address, ReadIo, Runtime, RuntimeKind, SocketHandle, StartError, Transport, WriteIo,
+    buffer_full, refuse_itself, uring,
 };
 use crate::limits;
-use crate::stream::SocketHandle;
 
 /// Registered memory for direct I/O on files, in bytes; sockets use none, so it stays at the least.
 const IO_MEMORY_BYTES: usize = 64 * 1024;

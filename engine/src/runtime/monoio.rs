@@ -19,11 +19,10 @@ use rustix::time::{
 };
 
 use super::{
-    Address, ReadIo, Runtime, RuntimeKind, StartError, Transport, WriteIo, buffer_full,
-    refuse_itself, uring,
+    Address, ReadIo, Runtime, RuntimeKind, SocketHandle, StartError, Transport, WriteIo,
+    buffer_full, refuse_itself, uring,
 };
 use crate::clock::NANOS_PER_SECOND;
-use crate::stream::SocketHandle;
 
 pub(crate) type TcpRead = OwnedReadHalf<TcpStream>;
 pub(crate) type TcpWrite = OwnedWriteHalf<TcpStream>;

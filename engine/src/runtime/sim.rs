@@ -17,10 +17,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
 
-use super::{Address, ReadIo, Runtime, Transport, WriteIo, buffer_full};
+use super::{Address, ReadIo, Runtime, SocketHandle, Transport, WriteIo, buffer_full};
 use crate::clock::{Clock, Origin};
 use crate::random::SplitMix64;
-use crate::stream::SocketHandle;
 
 type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
 type Listener = Rc<dyn Fn(Peer) -> LocalFuture>;

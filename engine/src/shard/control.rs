@@ -39,7 +39,7 @@ pub enum Command {
 
 /// What a shard tells the coordinator.
 #[derive(Debug)]
-pub enum Report {
+pub enum Notice {
     /// What happened in an interval.
     Interval(Box<Snapshot>, WarmUpCounts),
     /// The lease on the budget runs low.
@@ -54,7 +54,7 @@ pub(crate) async fn run(
     alarm: Alarm,
     workload: &dyn Workload,
     commands: Receiver<Command>,
-    reports: Sender<Report>,
+    notices: Sender<Notice>,
 ) {
     let timers = Timers::new(alarm, clock.clone());
     let shard = Shard::new(options, clock, runtime, Rc::clone(&timers));
@@ -65,7 +65,7 @@ pub(crate) async fn run(
         shard,
         class,
         commands,
-        reports,
+        notices,
         outbox: VecDeque::new(),
         interval_end_ns,
         users_max: 0,
@@ -79,9 +79,9 @@ struct Control {
     shard: Rc<Shard>,
     class: Rc<dyn UserClass>,
     commands: Receiver<Command>,
-    reports: Sender<Report>,
+    notices: Sender<Notice>,
     /// Reports that wait for room in the mailbox.
-    outbox: VecDeque<Report>,
+    outbox: VecDeque<Notice>,
     interval_end_ns: u64,
     users_max: u64,
     /// CPU time used before the measured part; `None` until that begins.
@@ -110,7 +110,7 @@ impl Control {
         self.flush();
         self.users_max = self.users_max.max(self.shard.users_running.get());
         if self.shard.lease.should_ask() {
-            self.send(Report::LeaseLow);
+            self.send(Notice::LeaseLow);
         }
         if self.shard.now_ns() >= self.interval_end_ns {
             self.close_interval();
@@ -165,7 +165,7 @@ impl Control {
         if let Some(snapshot) = full {
             self.users_max = self.shard.users_running.get();
             let warm_up = self.shard.warm_up.get();
-            self.send(Report::Interval(snapshot, warm_up));
+            self.send(Notice::Interval(snapshot, warm_up));
         }
     }
 
@@ -184,16 +184,16 @@ impl Control {
         }
     }
 
-    fn send(&mut self, report: Report) {
-        self.outbox.push_back(report);
+    fn send(&mut self, notice: Notice) {
+        self.outbox.push_back(notice);
         self.flush();
     }
 
     /// Sends what waits; true when nothing waits any more.
     fn flush(&mut self) -> bool {
-        while let Some(report) = self.outbox.pop_front() {
-            if let Err(Full(report)) = self.reports.try_send(report) {
-                self.outbox.push_front(report);
+        while let Some(notice) = self.outbox.pop_front() {
+            if let Err(Full(notice)) = self.notices.try_send(notice) {
+                self.outbox.push_front(notice);
                 return false;
             }
         }
@@ -217,8 +217,8 @@ impl Control {
         let figures = self.figures(self.shard.now_ns());
         let mut snapshot = self.shard.recorder().hand_over_fresh(&figures, 0);
         snapshot.last = true;
-        self.send(Report::Interval(snapshot, self.shard.warm_up.get()));
-        while !self.flush() && !self.reports.is_closed() {
+        self.send(Notice::Interval(snapshot, self.shard.warm_up.get()));
+        while !self.flush() && !self.notices.is_closed() {
             self.pause().await;
         }
     }
