@@ -94,18 +94,21 @@ impl HttpConnection {
                 let timeout = self.timeout;
                 let mut sending = pin!(write.write_all(requests));
                 let mut nobody = task::Context::from_waker(Waker::noop());
-                let sent = match sending.as_mut().poll(&mut nobody) {
-                    Poll::Ready(sent) => sent,
+                // What became of the sending is told by what comes back, or by the end of that: a target may answer and
+                // close before it has read everything (RFC 9112, 9.6), and then its answer counts.
+                match sending.as_mut().poll(&mut nobody) {
+                    Poll::Ready(_) => self.receiver.response(context, timeout).await,
                     Poll::Pending if unwatched => {
                         let response = self.receiver.response(context, timeout).await?;
                         // The kernel had room for all of it: this has long completed, and does not wait.
-                        sending.await.map_err(|error| stream_failure(&error, timeout))?;
-                        return Ok(response);
+                        let _ = sending.await;
+                        Ok(response)
                     }
-                    Poll::Pending => sending.await,
-                };
-                sent.map_err(|error| stream_failure(&error, timeout))?;
-                self.receiver.response(context, timeout).await
+                    Poll::Pending => {
+                        let _ = sending.await;
+                        self.receiver.response(context, timeout).await
+                    }
+                }
             }
             _ => {
                 self.begin_sending(requests);
@@ -123,8 +126,6 @@ impl HttpConnection {
                 Sender::Busy(sending) => sending.await,
                 Sender::Taken => unreachable!("a sender is put back by the call that took it"),
             };
-            // An error is told by what the target sends, or by the end of that: it may answer and close before it has
-            // read everything (RFC 9112, 9.6), and then its answer counts.
             let _ = write.write_all(requests).await;
             write
         }));
