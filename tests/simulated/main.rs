@@ -152,7 +152,7 @@ fn respond(answer: Answer, answered: u64) -> (&'static [u8], bool) {
             (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nT: 1\r\n\r\n", false)
         }
         Answer::UntilClose => (b"HTTP/1.1 200 OK\r\n\r\nhello", true),
-        Answer::CloseEachFourth if answered % 4 == 0 => {
+        Answer::CloseEachFourth if answered.is_multiple_of(4) => {
             (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", true)
         }
         Answer::CloseEachFourth => (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false),
