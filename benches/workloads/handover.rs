@@ -103,7 +103,7 @@ impl Measured for HandOver {
                     self.recorder.record(*entry, &self.times.next_exchange());
                 }
             }
-            let handed_over = self.recorder.hand_over(None, &figures);
+            let handed_over = self.recorder.hand_over(&figures);
             let mut snapshot = handed_over.expect("each one comes back at once");
             self.merger.absorb(black_box(&snapshot));
             snapshot.clear();

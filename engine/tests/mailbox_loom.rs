@@ -101,7 +101,10 @@ fn the_handover_loses_nothing_and_counts_nothing_twice() {
                 let entry = recorder.entry(EntryKind::Exchange, "GET", name);
                 let end_ns = 1_000 * (interval + 1);
                 recorder.record(entry, &Exchange { end_ns, ..Exchange::default() });
-                if let Some(full) = recorder.hand_over(cleared.try_recv(), &figures) {
+                if let Some(snapshot) = cleared.try_recv() {
+                    recorder.take_back(snapshot);
+                }
+                if let Some(full) = recorder.hand_over(&figures) {
                     up.try_send(full).unwrap();
                 }
             }

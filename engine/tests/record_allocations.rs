@@ -71,7 +71,7 @@ fn recording_allocates_nothing_from_the_first_exchange_on_where_names_are_few() 
         });
         assert_eq!(allocations, 0, "in second {unix_second}");
         let figures = ShardFigures { unix_second, ..ShardFigures::default() };
-        if let Some(mut full) = recorder.hand_over(None, &figures) {
+        if let Some(mut full) = recorder.hand_over(&figures) {
             full.clear();
             recorder.take_back(full);
         }
@@ -85,7 +85,7 @@ fn the_hand_over_itself_allocates_nothing_once_every_snapshot_went_round() {
     let mut turn = |unix_second| {
         exchanges().for_each(|exchange| recorder.record(entry, &exchange));
         let figures = ShardFigures { unix_second, ..ShardFigures::default() };
-        let mut full = recorder.hand_over(None, &figures).expect("each one comes back at once");
+        let mut full = recorder.hand_over(&figures).expect("each one comes back at once");
         full.clear();
         recorder.take_back(full);
     };

@@ -132,7 +132,8 @@ fn play(steps: &[Step]) -> (Merger, Merger) {
             Step::HandOver { shard } => {
                 let shard = &mut shards[*shard];
                 let cleared = shard.down.pop_front();
-                shard.up.extend(shard.recorder.hand_over(cleared, &figures(second)));
+                cleared.into_iter().for_each(|snapshot| shard.recorder.take_back(snapshot));
+                shard.up.extend(shard.recorder.hand_over(&figures(second)));
             }
             Step::HandOverFresh { shard } => {
                 let shard = &mut shards[*shard];

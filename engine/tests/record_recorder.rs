@@ -49,7 +49,7 @@ fn counts_what_it_is_told() {
         cpu_system_ns: 12,
         ..at(9)
     };
-    let snapshot = recorder.hand_over(None, &figures).expect("spares are there from the start");
+    let snapshot = recorder.hand_over(&figures).expect("spares are there from the start");
 
     assert_eq!((snapshot.shard, snapshot.epoch, snapshot.sequence), (7, 0, 0));
     assert_eq!((snapshot.window_start_ns, snapshot.window_end_ns), (0, 9_000 * MS));
@@ -100,7 +100,7 @@ fn names_past_the_bound_share_one_entry_of_their_kind() {
     let connection = recorder.entry(EntryKind::Connection, "CONNECT", "b");
     assert_eq!(recorder.key(connection), &EntryKey::new(EntryKind::Connection, "", OTHER_NAME));
 
-    let snapshot = recorder.hand_over(None, &at(1)).unwrap();
+    let snapshot = recorder.hand_over(&at(1)).unwrap();
     assert_eq!(names(&snapshot), ["/1", "/2", OTHER_NAME, OTHER_NAME]);
 }
 
@@ -112,7 +112,7 @@ fn errors_past_the_bound_are_counted_as_one() {
     for message in ["a", "b", "c", "d", "a"] {
         recorder.record_failure(entry, &exchange(0, MS), FailureKind::Protocol, message, 1.0);
     }
-    let snapshot = recorder.hand_over(None, &at(1)).unwrap();
+    let snapshot = recorder.hand_over(&at(1)).unwrap();
     assert_eq!(messages(&snapshot), ["a", "b", OTHER_ERRORS]);
     assert_eq!(snapshot.new_errors[2].entry, None);
     let counts: Vec<_> = snapshot.errors().map(|(_, error)| error.count).collect();
@@ -124,18 +124,19 @@ fn keeps_filling_until_a_cleared_snapshot_comes_back() {
     let mut recorder = Recorder::new(RecorderOptions { buffers: 2, ..RecorderOptions::default() });
     let entry = recorder.entry(EntryKind::Exchange, "GET", "/");
     recorder.record(entry, &exchange(0, MS));
-    let mut first = recorder.hand_over(None, &at(1)).unwrap();
+    let mut first = recorder.hand_over(&at(1)).unwrap();
 
     recorder.record(entry, &exchange(1_100 * MS, 1_200 * MS));
     let late = recorder.entry(EntryKind::Exchange, "GET", "/late");
     let crowded = ShardFigures { users: 1, users_max: 9, ..at(2) };
-    assert!(recorder.hand_over(None, &crowded).is_none());
+    assert!(recorder.hand_over(&crowded).is_none());
     recorder.record(entry, &exchange(2_100 * MS, 2_200 * MS));
     recorder.record(late, &exchange(2_100 * MS, 2_200 * MS));
 
     first.clear();
     assert!(first.is_empty());
-    let second = recorder.hand_over(Some(first), &at(3)).unwrap();
+    recorder.take_back(first);
+    let second = recorder.hand_over(&at(3)).unwrap();
     assert_eq!((second.sequence, second.handovers_missed, second.users_max), (1, 1, 9));
     assert_eq!((second.window_start_ns, second.window_end_ns), (1_000 * MS, 3_000 * MS));
     assert_eq!(names(&second), ["/late"], "keys are announced once");
@@ -150,10 +151,10 @@ fn a_snapshot_that_comes_back_carries_nothing_over() {
     let mut recorder = Recorder::new(RecorderOptions { buffers: 2, ..RecorderOptions::default() });
     let entry = recorder.entry(EntryKind::Exchange, "GET", "/");
     recorder.record_failure(entry, &exchange(0, MS), FailureKind::Closed, "closed", 1.0);
-    let mut first = recorder.hand_over(None, &at(1)).unwrap();
+    let mut first = recorder.hand_over(&at(1)).unwrap();
     first.clear();
     recorder.take_back(first);
-    recorder.hand_over(None, &at(2)).unwrap();
+    recorder.hand_over(&at(2)).unwrap();
 
     let third = recorder.hand_over_fresh(&at(3), 0);
     assert!(third.is_empty());
@@ -166,7 +167,7 @@ fn an_epoch_ends_with_all_of_its_exchanges() {
     let mut recorder = Recorder::new(RecorderOptions { buffers: 1, ..RecorderOptions::default() });
     let entry = recorder.entry(EntryKind::Exchange, "GET", "/");
     recorder.record(entry, &exchange(0, MS));
-    assert!(recorder.hand_over(None, &at(1)).is_none());
+    assert!(recorder.hand_over(&at(1)).is_none());
     recorder.record(entry, &exchange(0, MS));
     let warm_up = recorder.hand_over_fresh(&at(2), 1);
     recorder.record(entry, &exchange(0, MS));

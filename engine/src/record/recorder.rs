@@ -131,15 +131,10 @@ impl Recorder {
 
     /// Closes an interval: hands over what was filled if a cleared snapshot can take its place.
     ///
-    /// `cleared` is what came back from the coordinator, if anything did. With `None` returned the recorder keeps
-    /// filling the same snapshot, which loses nothing, and counts a missed hand-over. Either way the second is
+    /// Cleared ones come back by [`take_back`](Self::take_back). With `None` returned the recorder keeps filling the same
+    /// snapshot, which loses nothing, and counts a missed hand-over. Either way the second is
     /// closed as by [`close_second`](Self::close_second).
-    pub fn hand_over(
-        &mut self,
-        cleared: Option<Box<Snapshot>>,
-        figures: &ShardFigures,
-    ) -> Option<Box<Snapshot>> {
-        self.spares.extend(cleared);
+    pub fn hand_over(&mut self, figures: &ShardFigures) -> Option<Box<Snapshot>> {
         match self.spares.pop() {
             Some(next) => Some(self.swap(next, figures, self.filling.epoch)),
             None => {
@@ -165,7 +160,7 @@ impl Recorder {
         self.swap(next, figures, next_epoch)
     }
 
-    /// Keeps a cleared snapshot for a later hand-over, as where several came back at once.
+    /// Takes a cleared snapshot that came back, for a later hand-over.
     pub fn take_back(&mut self, cleared: Box<Snapshot>) {
         self.spares.push(cleared);
     }

@@ -122,11 +122,6 @@ impl Series {
         self.old.iter().chain(&self.middle).chain(&self.fine)
     }
 
-    /// The row pushed last.
-    pub fn newest(&self) -> Option<&SeriesRow> {
-        self.fine.back()
-    }
-
     /// The rows, oldest first, without a copy: for the end of the run.
     pub fn into_rows(self) -> Vec<SeriesRow> {
         let mut rows = self.old;
@@ -212,7 +207,7 @@ mod tests {
         assert_eq!(seconds_long(&series, 1), 600);
         assert!(seconds_long(&series, 10) >= 718);
         assert_eq!(series.rows().map(|row| u64::from(row.seconds)).sum::<u64>(), 86_400);
-        assert_eq!(series.newest().map(|row| row.unix_second), Some(start + 86_399));
+        assert_eq!(series.rows().last().map(|row| row.unix_second), Some(start + 86_399));
     }
 
     #[test]

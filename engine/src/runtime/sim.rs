@@ -129,11 +129,6 @@ impl Simulation {
         self.world.listeners.borrow_mut().insert(address, listener);
     }
 
-    /// Stops serving `address`: connections that exist go on, new ones are refused.
-    pub fn stop_listening(&self, address: &Address) {
-        self.world.listeners.borrow_mut().remove(address);
-    }
-
     /// Runs the world until `main` ends.
     ///
     /// # Panics

@@ -161,7 +161,7 @@ impl Control {
             // Handed over, a snapshot would only wait here instead of being filled.
             return self.shard.recorder().keep_filling(&figures);
         }
-        let full = self.shard.recorder().hand_over(None, &figures);
+        let full = self.shard.recorder().hand_over(&figures);
         if let Some(snapshot) = full {
             self.users_max = self.shard.users_running.get();
             let warm_up = self.shard.warm_up.get();
