@@ -189,9 +189,12 @@ impl Coordinator {
             self.hear(index);
         }
         if self.phase == Phase::Running {
+            // First, so that nobody is started only to be stopped.
+            self.end_if_due(now_ns);
+        }
+        if self.phase == Phase::Running {
             self.spawn_users(now_ns);
             self.deal_first_grants();
-            self.end_if_due(now_ns);
         }
         self.give_up_on_late_shards(now_ns);
         self.close_rows(self.origin.unix_second(now_ns).saturating_sub(ROW_OPEN_SECONDS));
@@ -267,7 +270,8 @@ impl Coordinator {
         let ended_ns = measured_end(ended_by, self.stopped_ns.unwrap_or(now_ns), &entries);
         let users_max = self.series.rows().map(|row| row.users).max().unwrap_or(0);
         RunOutcome {
-            started_at: self.origin.system_time(warm_up_end_ns),
+            // A run that was stopped in its warm-up measured nothing, beginning there.
+            started_at: self.origin.system_time(warm_up_end_ns.min(ended_ns)),
             measured: Duration::from_nanos(ended_ns.saturating_sub(warm_up_end_ns)),
             warm_up: (warm_up_end_ns > 0).then(|| WarmUp {
                 duration: self.plan.warm_up,

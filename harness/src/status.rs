@@ -17,6 +17,7 @@ pub(crate) fn status_failure(status: u16) -> Failure {
 /// Code and reason phrase of a status registered for HTTP (RFC 9110, section 15).
 fn status_line(status: u16) -> Option<&'static str> {
     Some(match status {
+        101 => "101 Switching Protocols",
         200 => "200 OK",
         201 => "201 Created",
         202 => "202 Accepted",

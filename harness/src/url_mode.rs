@@ -38,7 +38,7 @@ pub struct UrlTarget {
 /// Which responses are successes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExpectedStatus {
-    /// Any status below 400, as Locust's HttpUser has it.
+    /// Any final status below 400, as Locust's HttpUser has it: a switch of protocols that nobody asked for is none.
     BelowFourHundred,
     /// These alone.
     Listed(Vec<u16>),
@@ -48,7 +48,7 @@ impl ExpectedStatus {
     #[inline]
     fn accepts(&self, status: u16) -> bool {
         match self {
-            Self::BelowFourHundred => status < 400,
+            Self::BelowFourHundred => (200..400).contains(&status),
             Self::Listed(expected) => expected.contains(&status),
         }
     }

@@ -5,6 +5,9 @@
 //! both, so that every threshold is tested. Warnings never change an exit code; they stand at the end of the
 //! report and in the saved one.
 
+use std::time::Duration;
+
+use loadr_engine::clock::nanos;
 use loadr_engine::coordinator::{RunOutcome, ShardOutcome};
 use loadr_engine::record::{EntryCounts, EntryKind, OTHER_NAME};
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,10 @@ const BUSY_PERCENT_MAX: f64 = 95.0;
 const STEAL_PERCENT_MAX: f64 = 1.0;
 /// Failures, or exchanges cut off, in per cent of all, from which percentiles are in doubt.
 const ODD_EXCHANGES_PERCENT_MAX: f64 = 1.0;
+/// Shortest run whose share of CPU time says anything.
+const SATURATION_SPAN_MIN: Duration = Duration::from_millis(100);
+/// Shortest silence at the end of a run that is worth a word.
+const SILENCE_MIN: Duration = Duration::from_millis(500);
 /// Samples that should lie beyond a percentile for it to be more than an anecdote.
 const SAMPLES_BEYOND_MIN: u64 = 10;
 /// Percentiles that the report shows, each with one in how many samples lies beyond it.
@@ -52,6 +59,8 @@ pub enum Warning {
     FailuresAmongPercentiles { failures: u64, requests: u64 },
     /// Exchanges without an end are missing from the response times.
     ExchangesCutOff { cut_off: u64, requests: u64 },
+    /// Nothing was answered for longer than any answer took, while exchanges were in flight.
+    SilentAtEnd { cut_off: u64, silent_s: f64 },
     /// Intervals were merged because no cleared snapshot had come back in time.
     HandoversMissed { handovers: u64 },
     /// There were more names than entries allowed.
@@ -94,6 +103,7 @@ impl Warning {
             Self::TooFewSamples { .. } => "too-few-samples",
             Self::FailuresAmongPercentiles { .. } => "failures-among-percentiles",
             Self::ExchangesCutOff { .. } => "exchanges-cut-off",
+            Self::SilentAtEnd { .. } => "silent-at-end",
             Self::HandoversMissed { .. } => "handovers-missed",
             Self::NamesOverLimit { .. } => "names-over-limit",
         }
@@ -139,6 +149,10 @@ impl Warning {
                 counted(*requests, "exchange"),
                 percent(*failures as f64, *requests as f64)
             ),
+            Self::SilentAtEnd { cut_off, silent_s } => format!(
+                "nothing was answered in the last {silent_s:.2} s, while {} waited: no percentile shows that wait",
+                counted(*cut_off, "exchange")
+            ),
             Self::ExchangesCutOff { cut_off, requests } => format!(
                 "{} cut off at the end beside {} finished: the slowest may be missing from the percentiles",
                 were(*cut_off, "exchange"),
@@ -180,6 +194,7 @@ impl Warning {
                 "see the error report; quick refusals pull the percentiles down, timeouts up"
             }
             Self::ExchangesCutOff { .. } => "raise --stop-timeout so that they can end",
+            Self::SilentAtEnd { .. } => "look at the target: it may have stalled or died",
             Self::HandoversMissed { .. } => {
                 "totals are unaffected; leave a CPU free for the control thread to restore the series"
             }
@@ -241,10 +256,14 @@ fn nothing_measured(outcome: &RunOutcome) -> Option<Warning> {
 }
 
 fn saturated_shards(outcome: &RunOutcome) -> Option<Warning> {
+    if outcome.measured < SATURATION_SPAN_MIN {
+        return None;
+    }
     let measured_s = outcome.measured.as_secs_f64();
     let busy = |shard: &ShardOutcome| {
         let busy_s = (shard.cpu_user + shard.cpu_system).as_secs_f64();
-        (shard.index, percent(busy_s, measured_s))
+        // CPU time is read a little after the end, so a little more than all of it can be found.
+        (shard.index, percent(busy_s, measured_s).min(100.0))
     };
     let (shards, percents): (Vec<usize>, Vec<f64>) =
         outcome.shards.iter().map(busy).filter(|&(_, percent)| percent > BUSY_PERCENT_MAX).unzip();
@@ -291,11 +310,27 @@ fn doubtful_times(outcome: &RunOutcome) -> Vec<Warning> {
     if odd(failures) {
         warnings.push(Warning::FailuresAmongPercentiles { failures, requests });
     }
+    warnings.extend(silent_at_end(outcome));
     if odd(cut_off) {
         warnings.push(Warning::ExchangesCutOff { cut_off, requests });
     }
     warnings.extend(too_few_samples(requests));
     warnings
+}
+
+/// A target that stops answering before the end leaves users waiting, and so nothing that a percentile could show.
+fn silent_at_end(outcome: &RunOutcome) -> Option<Warning> {
+    let warm_up = outcome.warm_up.map_or(Duration::ZERO, |warm_up| warm_up.duration);
+    let ended_ns = nanos(warm_up.saturating_add(outcome.measured));
+    let last_ns = exchanges(outcome).filter_map(|(_, counts)| counts.last_end_ns).max()?;
+    let longest_ns =
+        exchanges(outcome).filter_map(|(_, counts)| counts.response_time.max_ns()).max()?;
+    let silent_ns = ended_ns.saturating_sub(last_ns);
+    let silent = silent_ns > longest_ns && silent_ns > nanos(SILENCE_MIN);
+    (outcome.cut_off > 0 && silent).then(|| Warning::SilentAtEnd {
+        cut_off: outcome.cut_off,
+        silent_s: silent_ns as f64 / 1e9,
+    })
 }
 
 /// The lowest percentile that `samples` cannot carry.

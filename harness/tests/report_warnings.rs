@@ -34,7 +34,10 @@ fn sound() -> (RunOutcome, Environment, GeneratorUsage) {
 fn entry(name: &str, requests: u64, failures: u64) -> MergedEntry {
     let mut counts = EntryCounts::default();
     for n in 0..requests {
-        counts.record(&Exchange { end_ns: 1_000_000, failed: n < failures, ..Exchange::default() });
+        // The last of a run of ten seconds, after one millisecond each.
+        let (start_ns, end_ns) = (9_999_000_000, 10_000_000_000);
+        let exchange = Exchange { start_ns, end_ns, failed: n < failures, ..Exchange::default() };
+        counts.record(&exchange);
     }
     MergedEntry { key: EntryKey::new(EntryKind::Exchange, "GET", name), counts }
 }
@@ -63,6 +66,20 @@ fn detect(
 #[test]
 fn a_sound_run_raises_none() {
     assert_eq!(detect(|_, _, _| {}), []);
+}
+
+#[test]
+fn a_target_that_stalls_before_the_end_is_told() {
+    let stalled = |answered_last_ns: u64| {
+        detect(|run, _, _| run.entries[0].counts.last_end_ns = Some(answered_last_ns))
+    };
+    assert_eq!(stalled(8_500_000_000), [Warning::SilentAtEnd { cut_off: 64, silent_s: 1.5 }]);
+    assert_eq!(stalled(9_600_000_000), [], "a short silence says nothing");
+    let all_answered = detect(|run, _, _| {
+        run.entries[0].counts.last_end_ns = Some(8_500_000_000);
+        run.cut_off = 0;
+    });
+    assert_eq!(all_answered, [], "users that wait of their own accord are no silence");
 }
 
 #[test]

@@ -160,6 +160,11 @@ impl HttpConnection {
         self.receiver.received_response()
     }
 
+    /// Bytes received of the response that is not complete.
+    pub fn unfinished_bytes(&mut self) -> u64 {
+        self.receiver.decoder.wire_bytes() + self.receiver.read.buffer().len() as u64
+    }
+
     /// Sets the moment, in nanoseconds since the run's origin, at which everything outstanding is given up.
     #[inline]
     pub fn set_deadline(&self, deadline_ns: u64) {

@@ -43,7 +43,7 @@ pub(crate) enum Command {
 /// The load and everything about it.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct LoadArgs {
-    /// URLs to load; users are spread over several. Without a scheme, http:// is meant; with --host, paths are enough
+    /// URLs to load; each user loads one, and users are dealt out to several in turn. Without a scheme, http:// is meant; with --host, paths are enough
     #[arg(value_name = "URL")]
     pub(crate) urls: Vec<String>,
 
@@ -136,7 +136,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Request")]
     pub(crate) requests_per_connection: Option<u64>,
 
-    /// Status codes that are successes, separated by commas [default: all below 400]
+    /// Status codes that are successes, separated by commas [default: 200 to 399]
     #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(200..=999), help_heading = "Request")]
     pub(crate) expect_status: Vec<u16>,
 

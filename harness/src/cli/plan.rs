@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::args::{LoadArgs, RuntimeArg};
 use super::target_url::{TargetUrl, UrlError, resolve, split_host_port};
+use crate::report::units::counted;
 use crate::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
 
 /// Length of a run that nobody gave a length.
@@ -92,6 +93,8 @@ impl Plan {
         )?;
         let mut notices = Vec::new();
         let users = users(args, &mut notices);
+        let shards = no_more_than_users(shards, users);
+        notice_idle(&shards, urls.len(), users, &mut notices);
         check_limits(
             users,
             users.saturating_mul(descriptors_per_user),
@@ -143,10 +146,31 @@ fn shards(args: &LoadArgs) -> Result<Option<usize>, PlanError> {
 fn users(args: &LoadArgs, notices: &mut Vec<String>) -> u64 {
     match args.requests {
         Some(requests) if requests < args.users => {
-            notices.push(format!("{requests} requests need no more than {requests} users"));
+            let (needed, users) = (counted(requests, "request"), counted(requests, "user"));
+            notices.push(format!("{needed}: no more than {users} started"));
             requests
         }
         _ => args.users,
+    }
+}
+
+/// A shard without a user would only cost its ring and its thread.
+fn no_more_than_users(mut shards: Vec<Option<usize>>, users: u64) -> Vec<Option<usize>> {
+    shards.truncate(usize::try_from(users).unwrap_or(usize::MAX));
+    shards
+}
+
+/// Says what will not do what it seems to: URLs that no user is left for, and shards that share CPUs.
+fn notice_idle(shards: &[Option<usize>], urls: usize, users: u64, notices: &mut Vec<String>) {
+    if urls as u64 > users {
+        notices
+            .push(format!("each user loads one URL: the first {users} of {urls} URLs are loaded"));
+    }
+    let cpus = Allowance::of_this_process().parallelism;
+    if shards.len() > cpus {
+        let cpus = counted(cpus as u64, "CPU");
+        notices
+            .push(format!("{} shards share {cpus}: none of them has one to itself", shards.len()));
     }
 }
 

@@ -41,6 +41,15 @@ struct Unconnected {
     start_ns: u64,
 }
 
+/// What a connection that failed had done for the exchanges that were outstanding on it.
+#[derive(Clone, Copy, Default)]
+struct LeftBehind {
+    /// Exchanges that had been sent.
+    sent: usize,
+    /// Bytes received of the response to the oldest.
+    received: u64,
+}
+
 /// What to do after a round.
 enum Next {
     /// Go on with this connection.
@@ -93,19 +102,19 @@ impl UrlUser {
 
     /// Counts a failed connection as the failure of the exchange that it was for, the attempt's time as its own.
     async fn fail_to_connect(&mut self, attempt: &Unconnected) -> Next {
-        self.fail(&attempt.failure, attempt.start_ns).await
+        self.fail(&attempt.failure, attempt.start_ns, LeftBehind::default()).await
     }
 
     /// Ends every outstanding exchange with one failure. Where there is none, as when a target sends what nobody asked
     /// for, it is counted as the failure of the next one, which began at `start_ns`.
-    async fn fail(&mut self, failure: &Failure, start_ns: u64) -> Next {
+    async fn fail(&mut self, failure: &Failure, start_ns: u64, left: LeftBehind) -> Next {
         if self.starts.is_empty() {
             match self.context.permit(1).await {
                 Some(permit) => self.starts.push_back(self.context.backdate(permit, start_ns)),
                 None => return Next::End,
             }
         }
-        self.fail_outstanding(failure)
+        self.fail_outstanding(failure, left)
     }
 
     async fn use_connection(&mut self, line: &mut Line) -> Next {
@@ -120,7 +129,11 @@ impl UrlUser {
                 Ok(next) => return next,
                 Err(failure) => {
                     let now_ns = self.context.now_ns();
-                    return self.fail(&failure, now_ns).await;
+                    let left = LeftBehind {
+                        sent: line.outstanding,
+                        received: line.http.unfinished_bytes(),
+                    };
+                    return self.fail(&failure, now_ns, left).await;
                 }
             }
         }
@@ -216,7 +229,7 @@ impl UrlUser {
         }
     }
 
-    fn fail_outstanding(&mut self, failure: &Failure) -> Next {
+    fn fail_outstanding(&mut self, failure: &Failure, mut left: LeftBehind) -> Next {
         if failure.kind == FailureKind::Cancelled {
             // The run's end cut them off: they stay in flight and are reported as such.
             return Next::End;
@@ -224,7 +237,17 @@ impl UrlUser {
         let target: &PreparedTarget = &self.class.targets[self.target];
         let end_ns = self.context.now_ns();
         for start_ns in self.starts.drain(..) {
-            let exchange = Exchange { start_ns, end_ns, failed: true, ..Exchange::default() };
+            let sent = left.sent > 0;
+            left.sent = left.sent.saturating_sub(1);
+            let exchange = Exchange {
+                start_ns,
+                end_ns,
+                // The oldest is the one whose response had begun.
+                bytes_received: std::mem::take(&mut left.received),
+                bytes_sent: if sent { target.request_bytes as u64 } else { 0 },
+                failed: true,
+                ..Exchange::default()
+            };
             self.context.record_failure(target.entry, &exchange, failure);
         }
         Next::BackOff

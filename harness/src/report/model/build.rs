@@ -162,7 +162,7 @@ impl ShardReport {
             runtime: shard.runtime.as_str().to_owned(),
             cpu_user_s: shard.cpu_user.as_secs_f64(),
             cpu_system_s: shard.cpu_system.as_secs_f64(),
-            busy_percent: percent(busy.as_secs_f64(), measured.as_secs_f64()),
+            busy_percent: percent(busy.as_secs_f64(), measured.as_secs_f64()).min(100.0),
             users_max: shard.users_max,
             handovers_missed: shard.handovers_missed,
             panicked: shard.panicked.clone(),
