@@ -9,6 +9,7 @@ use super::{clean_run, counted};
 on_each_runtime!(
     users_are_spread_over_several_urls,
     several_origins_are_named_whole,
+    names_past_the_limit_share_one_entry,
     statuses_below_400_are_successes,
     expected_statuses_alone_are_successes,
 );
@@ -43,6 +44,25 @@ fn several_origins_are_named_whole(runtime: &str) {
     assert_eq!(saved["entries"][0]["name"], one);
     assert_eq!(saved["entries"][1]["name"], other);
     assert_eq!(counted(first).requests() + counted(second).requests(), 100);
+}
+
+fn names_past_the_limit_share_one_entry(runtime: &str) {
+    let target = start_target();
+    let more: Vec<String> = (1..5).map(|size| url(&target, &format!("/bytes/{size}"))).collect();
+    let line = format!("{} -u 5 -n 5000 --shards 1 --max-names 3", more.join(" "));
+    let saved = clean_run(runtime, &url(&target, "/"), &line);
+    let names: Vec<&str> = saved["entries"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|entry| entry["name"].as_str())
+        .collect();
+    assert_eq!(names.len(), 4, "three names and the rest: {names:?}");
+    assert!(names.contains(&"(other)"), "{names:?}");
+    assert_eq!(saved.requests(), 5_000);
+    let warned = saved["warnings"].as_array().expect("a list").iter();
+    assert!(warned.clone().any(|warning| warning["kind"] == "names-over-limit"), "{warned:?}");
+    assert_eq!(counted(target).requests(), 5_000);
 }
 
 fn statuses_below_400_are_successes(runtime: &str) {

@@ -1,5 +1,6 @@
 //! What the arguments mean: a plan in which everything has been checked that can be before the load.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -112,7 +113,7 @@ impl Plan {
             shards,
             runtime: args.runtime.preferred(),
             recorder: RecorderOptions {
-                names_max: usize::try_from(args.max_names).unwrap_or(usize::MAX),
+                names_max: names_max(args, &targets.list),
                 ..RecorderOptions::default()
             },
         };
@@ -140,6 +141,12 @@ fn shards(args: &LoadArgs) -> Result<Option<usize>, PlanError> {
         Some(shards) if shards > SHARDS_MAX => Err(PlanError::TooManyShards(shards)),
         shards => Ok(shards.map(|shards| shards as usize)),
     }
+}
+
+/// The names that may be reported, beside those of connections, which nobody asked for.
+fn names_max(args: &LoadArgs, targets: &[UrlTarget]) -> usize {
+    let authorities: BTreeSet<&str> = targets.iter().map(|target| &*target.authority).collect();
+    usize::try_from(args.max_names).unwrap_or(usize::MAX).saturating_add(authorities.len())
 }
 
 /// The users asked for, but no more than there are requests to make.
