@@ -5,41 +5,81 @@
 //! the shards' mailboxes, decides, and writes commands. Percentiles are only ever computed from merged histograms.
 
 mod outcome;
+mod ramp;
+mod rows;
 
 pub use outcome::{EndedBy, RunOutcome, ShardOutcome, WarmUp};
+pub use ramp::{LoadError, LoadPlan};
 
-use std::collections::BTreeMap;
+use ramp::Ramp;
+use rows::OpenRows;
+
 use std::time::Duration;
 
-use crate::budget::Budget;
 use crate::clock::{Origin, nanos};
+use crate::lease::{Budget, LeaseOf};
 use crate::mailbox::{Receiver, Sender};
 use crate::record::{
-    EntryCounts, MergedEntry, MergedError, Merger, RecorderOptions, Series, SeriesRow, Snapshot,
+    MergedEntry, MergedError, Merger, RecorderOptions, Series, SeriesRow, Snapshot,
 };
 use crate::runtime::RuntimeKind;
-use crate::shard::{Command, Notice, WarmUpCounts};
-use crate::spawn::{SpawnSchedule, users_of_shard};
+use crate::shard::{Command, ENDING_TIME, Notice, WarmUpCounts};
+use crate::spawn::shape::ShapeTick;
+use crate::user::{Role, TaskStats, Workload};
 
 /// What a run is to do.
 #[derive(Clone, Debug)]
 pub struct RunPlan {
     /// Users, and how fast they start.
-    pub spawn: SpawnSchedule,
+    pub load: LoadPlan,
+    /// The most users that may be asked for while the run is on.
+    pub users_max: u64,
     /// Length of the measured part; `None` runs until the budget is spent or somebody stops it.
     pub run_time: Option<Duration>,
     /// Time before the measured part, whose exchanges are not reported.
     pub warm_up: Duration,
     /// Exchanges to make in the measured part, over all shards.
     pub requests: Option<u64>,
-    /// How long exchanges in flight are awaited at the end.
+    /// Tasks to execute, over all shards.
+    pub iterations: Option<u64>,
+    /// How long tasks, and exchanges in flight, are awaited when users stop.
     pub stop_timeout: Duration,
+    /// Forget what was counted while users were being started, once all are.
+    pub reset_stats: bool,
+    /// How tasks are counted.
+    pub task_stats: TaskStats,
+    /// Seed of the users' random numbers.
+    pub seed: u64,
+    /// Which process of the run this is.
+    pub role: Role,
     /// CPU of each shard; `None` leaves it unpinned.
     pub shards: Vec<Option<usize>>,
     /// The runtime that shards run on.
     pub runtime: RuntimeKind,
     /// Bounds of the shards' recorders.
     pub recorder: RecorderOptions,
+}
+
+impl RunPlan {
+    /// A plan of `users`, all at once, without an end: one shard for each CPU given.
+    pub fn new(users: u64, shards: Vec<Option<usize>>, runtime: RuntimeKind) -> Self {
+        Self {
+            load: LoadPlan::Users { users, spawn_rate: None },
+            users_max: users,
+            run_time: None,
+            warm_up: Duration::ZERO,
+            requests: None,
+            iterations: None,
+            stop_timeout: Duration::ZERO,
+            reset_stats: false,
+            task_stats: TaskStats::Off,
+            seed: 1,
+            role: Role::Local,
+            shards,
+            runtime,
+            recorder: RecorderOptions::default(),
+        }
+    }
 }
 
 /// One shard as the coordinator sees it.
@@ -53,8 +93,10 @@ struct ShardState {
     /// Commands that found the mailbox full.
     outbox: Vec<Command>,
     users_told: u64,
-    /// It has had a block of the budget, or has been told that none is left.
+    /// It has had a block of each budget, or has been told that none is left.
     granted: bool,
+    /// When it was last heard of.
+    heard_ns: u64,
     users: u64,
     outcome: ShardOutcome,
     warm_up: WarmUpCounts,
@@ -80,22 +122,6 @@ impl ShardState {
     }
 }
 
-/// A row of the series to which shards still add.
-#[derive(Default)]
-struct OpenRow {
-    row: SeriesRow,
-    /// The most users of each shard, by index: a shard may report twice in its last second.
-    users: Vec<u64>,
-    /// Shards that have reported.
-    reported: Vec<bool>,
-}
-
-impl OpenRow {
-    fn close(self) -> SeriesRow {
-        SeriesRow { users: self.users.iter().sum(), ..self.row }
-    }
-}
-
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -114,6 +140,10 @@ pub struct Progress {
     pub phase: Phase,
     /// Users running at the shards' last reports.
     pub users: u64,
+    /// Users that should run by now.
+    pub users_wanted: u64,
+    /// Users are being started or stopped.
+    pub spawning: bool,
     /// Requests and failures of the measured part so far.
     pub requests: u64,
     /// Failures among them.
@@ -126,17 +156,36 @@ pub struct Progress {
     pub latest: Option<SeriesRow>,
 }
 
+/// Something that happened to the run as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunEvent {
+    /// As many users run as were asked for.
+    SpawningComplete {
+        /// How many.
+        users: u64,
+    },
+    /// The counts so far were forgotten.
+    StatsReset,
+}
+
 /// Directs one run.
 pub struct Coordinator {
     plan: RunPlan,
     origin: Origin,
     shards: Vec<ShardState>,
+    ramp: Ramp,
     budget: Option<Budget>,
+    iterations: Option<Budget>,
+    feeds: Vec<Budget>,
     merger: Merger,
     series: Series,
-    /// Rows of seconds that some shard has not reported yet.
-    open_rows: BTreeMap<u64, OpenRow>,
+    open_rows: OpenRows,
     latest: Option<SeriesRow>,
+    epoch: u32,
+    /// Start of what is counted: the end of the warm-up, or of the ramp.
+    counted_from_ns: u64,
+    events: Vec<RunEvent>,
+    refused: Option<LoadError>,
     requests: u64,
     failures: u64,
     phase: Phase,
@@ -144,36 +193,39 @@ pub struct Coordinator {
     stopped_ns: Option<u64>,
 }
 
-/// How long after the stop timeout a shard may take for its last report.
-const STOP_GRACE: Duration = Duration::from_millis(800);
+/// How long a shard that is ending may be silent before it is given up, and may take for its last report.
+const STOP_GRACE: Duration = Duration::from_millis(1_200);
 
 /// Seconds after which a row is closed even if some shard has not reported it.
 const ROW_OPEN_SECONDS: u64 = 3;
 
 impl Coordinator {
-    pub(crate) fn new(plan: RunPlan, origin: Origin, links: Vec<ShardLink>) -> Self {
-        let budget = plan.requests.map(|total| Budget::new(total, links.len()));
-        let merger = Merger::new(&plan.recorder);
-        let shards = links.into_iter().enumerate().map(|(index, link)| ShardState {
-            link,
-            outbox: Vec::new(),
-            users_told: 0,
-            granted: false,
-            users: 0,
-            outcome: ShardOutcome::new(index, plan.shards[index], plan.runtime),
-            warm_up: WarmUpCounts::default(),
-            in_flight: 0,
-            finished: false,
-        });
+    pub(crate) fn new(
+        plan: RunPlan,
+        origin: Origin,
+        links: Vec<ShardLink>,
+        workload: &dyn Workload,
+    ) -> Self {
+        let budget = |total: Option<u64>| total.map(|total| Budget::new(total, links.len()));
+        let feeds = workload.feeds().into_iter();
+        let feeds = feeds.map(|rows| Budget::new(rows.unwrap_or(u64::MAX), links.len()));
+        let ramp = Ramp::new(&plan.load, workload.classes(), links.len(), plan.users_max);
         Self {
-            shards: shards.collect(),
+            budget: budget(plan.requests),
+            iterations: budget(plan.iterations),
+            feeds: feeds.collect(),
+            merger: Merger::new(&plan.recorder),
+            open_rows: OpenRows::new(origin, links.len()),
+            shards: shard_states(&plan, links),
+            counted_from_ns: nanos(plan.warm_up),
+            ramp,
             plan,
             origin,
-            budget,
-            merger,
             series: Series::default(),
-            open_rows: BTreeMap::new(),
             latest: None,
+            epoch: 0,
+            events: Vec::new(),
+            refused: None,
             requests: 0,
             failures: 0,
             phase: Phase::Running,
@@ -186,7 +238,7 @@ impl Coordinator {
     pub fn step(&mut self, now_ns: u64) {
         for index in 0..self.shards.len() {
             self.shards[index].flush();
-            self.hear(index);
+            self.hear(index, now_ns);
         }
         if self.phase == Phase::Running {
             // First, so that nobody is started only to be stopped.
@@ -201,6 +253,24 @@ impl Coordinator {
         if self.shards.iter().all(|shard| shard.finished) {
             self.end(now_ns);
         }
+    }
+
+    /// Aims at another number of users, at the rate given.
+    ///
+    /// # Errors
+    /// When that load cannot be made; the present one goes on.
+    pub fn set_users(
+        &mut self,
+        now_ns: u64,
+        users: u64,
+        spawn_rate_per_sec: f64,
+    ) -> Result<(), LoadError> {
+        self.ramp.aim(now_ns, &ShapeTick::new(users, spawn_rate_per_sec))
+    }
+
+    /// What has happened since this was last asked.
+    pub fn take_events(&mut self) -> Vec<RunEvent> {
+        std::mem::take(&mut self.events)
     }
 
     /// Ends the run gracefully, for the reason given; a second call changes nothing.
@@ -232,9 +302,14 @@ impl Coordinator {
         self.phase
     }
 
-    /// Length of the warm-up.
-    pub fn warm_up(&self) -> Duration {
-        self.plan.warm_up
+    /// Start of what is counted, since the run's origin.
+    pub fn counted_from(&self) -> Duration {
+        Duration::from_nanos(self.counted_from_ns)
+    }
+
+    /// Users of each class that should run now, in the workload's order.
+    pub fn users_by_class(&self) -> Vec<u64> {
+        self.ramp.users_by_class()
     }
 
     /// Entries counted so far.
@@ -251,7 +326,9 @@ impl Coordinator {
     pub fn progress(&self, now_ns: u64) -> Progress {
         Progress {
             phase: self.phase,
-            users: self.shards.iter().map(|shard| shard.users).sum(),
+            users: self.users(),
+            users_wanted: self.ramp.users(),
+            spawning: self.ramp.is_spawning(),
             requests: self.requests,
             failures: self.failures,
             warming_up: now_ns < nanos(self.plan.warm_up),
@@ -260,19 +337,24 @@ impl Coordinator {
         }
     }
 
+    /// Users running at the shards' last reports.
+    fn users(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.users).sum()
+    }
+
     /// Everything measured; meaningful once the run has ended.
     pub fn finish(mut self, now_ns: u64) -> RunOutcome {
         self.end(now_ns);
         self.close_rows(u64::MAX);
-        let warm_up_end_ns = nanos(self.plan.warm_up);
+        let (warm_up_end_ns, from_ns) = (nanos(self.plan.warm_up), self.counted_from_ns);
         let (entries, errors) = self.merger.into_parts();
         let ended_by = self.ended_by.unwrap_or(EndedBy::AllShardsLost);
         let ended_ns = measured_end(ended_by, self.stopped_ns.unwrap_or(now_ns), &entries);
         let users_max = self.series.rows().map(|row| row.users).max().unwrap_or(0);
         RunOutcome {
             // A run that was stopped in its warm-up measured nothing, beginning there.
-            started_at: self.origin.system_time(warm_up_end_ns.min(ended_ns)),
-            measured: Duration::from_nanos(ended_ns.saturating_sub(warm_up_end_ns)),
+            started_at: self.origin.system_time(from_ns.min(ended_ns)),
+            measured: Duration::from_nanos(ended_ns.saturating_sub(from_ns)),
             warm_up: (warm_up_end_ns > 0).then(|| WarmUp {
                 duration: self.plan.warm_up,
                 requests: self.shards.iter().map(|shard| shard.warm_up.requests).sum(),
@@ -285,29 +367,62 @@ impl Coordinator {
             shards: self.shards.into_iter().map(|shard| shard.outcome).collect(),
             users_max,
             ended_by,
+            refused: self.refused,
         }
     }
 
     fn spawn_users(&mut self, now_ns: u64) {
-        let users = self.plan.spawn.users_at(now_ns);
-        let shards = self.shards.len();
-        for (index, shard) in self.shards.iter_mut().enumerate() {
-            let wanted = users_of_shard(users, index, shards);
-            if wanted > shard.users_told {
-                shard.users_told = wanted;
-                shard.send(Command::Users(wanted));
+        let news = match self.ramp.step(now_ns, self.users()) {
+            Ok(news) => news,
+            Err(refused) => {
+                self.refused = Some(refused);
+                return self.stop(now_ns, EndedBy::Refused);
+            }
+        };
+        if news.over {
+            return self.stop(now_ns, EndedBy::Shape);
+        }
+        if news.assigned {
+            // To every shard, changed or not, as Locust's master does: a user that ended by itself is replaced.
+            for (shard, users) in self.shards.iter_mut().zip(self.ramp.assignment()) {
+                shard.users_told = users.iter().sum();
+                shard.send(Command::Users(users.clone()));
+            }
+        }
+        if let Some(users) = news.completed {
+            self.events.push(RunEvent::SpawningComplete { users });
+            if self.plan.reset_stats {
+                self.reset_stats(now_ns);
             }
         }
     }
 
-    /// Shards get their first block with their first users: one that has none yet would sit on it. Those that come too
+    /// Forgets what was counted so far.
+    pub fn reset_stats(&mut self, now_ns: u64) {
+        self.epoch += 1;
+        self.merger.reset();
+        (self.requests, self.failures) = (0, 0);
+        self.counted_from_ns = now_ns.max(nanos(self.plan.warm_up));
+        self.events.push(RunEvent::StatsReset);
+        for shard in &mut self.shards {
+            shard.send(Command::Epoch(self.epoch));
+        }
+    }
+
+    /// Shards get their first blocks with their first users: one that has none yet would sit on them. Those that come too
     /// late are told so, and end.
     fn deal_first_grants(&mut self) {
-        let Some(budget) = &mut self.budget else { return };
+        let budgets =
+            [(LeaseOf::Requests, &mut self.budget), (LeaseOf::Iterations, &mut self.iterations)];
+        let mut budgets: Vec<_> =
+            budgets.into_iter().filter_map(|(of, budget)| Some((of, budget.as_mut()?))).collect();
+        let spent = budgets.iter().any(|(_, budget)| budget.is_spent());
         for shard in self.shards.iter_mut().filter(|shard| !shard.granted) {
-            if shard.users_told > 0 || budget.is_spent() {
+            if shard.users_told > 0 || spent {
                 shard.granted = true;
-                shard.send(Command::Grant(budget.first_grant()));
+                for (of, budget) in &mut budgets {
+                    shard.send(Command::Grant(*of, budget.first_grant()));
+                }
             }
         }
     }
@@ -323,9 +438,13 @@ impl Coordinator {
     /// A shard that does not come to an end, because something on it never yields, must not hold the others' results.
     fn give_up_on_late_shards(&mut self, now_ns: u64) {
         let (Phase::Stopping, Some(stopped_ns)) = (self.phase, self.stopped_ns) else { return };
-        let patience_ns = nanos(self.plan.stop_timeout).saturating_add(nanos(STOP_GRACE));
-        if now_ns.saturating_sub(stopped_ns) > patience_ns {
-            for index in 0..self.shards.len() {
+        let tasks_end_ns = stopped_ns.saturating_add(nanos(self.plan.stop_timeout));
+        let grace_ns = nanos(STOP_GRACE);
+        let end_ns = tasks_end_ns.saturating_add(nanos(ENDING_TIME) + grace_ns);
+        for index in 0..self.shards.len() {
+            // One that lets its users come to their ends still reports every second.
+            let silent_ns = self.shards[index].heard_ns.max(tasks_end_ns).saturating_add(grace_ns);
+            if now_ns > silent_ns.min(end_ns) {
                 self.lose_shard(index, "it did not stop in time".to_owned());
             }
         }
@@ -334,36 +453,51 @@ impl Coordinator {
     fn end(&mut self, now_ns: u64) {
         if self.phase == Phase::Running {
             let lost = self.shards.iter().all(|shard| shard.outcome.panicked.is_some());
-            self.ended_by = Some(if lost { EndedBy::AllShardsLost } else { EndedBy::Requests });
+            let spent = self.budget.as_ref().is_some_and(Budget::is_spent);
+            self.ended_by = Some(match (lost, spent) {
+                (true, _) => EndedBy::AllShardsLost,
+                (false, true) => EndedBy::Requests,
+                (false, false) => EndedBy::Iterations,
+            });
             self.stopped_ns = Some(now_ns);
         }
         self.phase = Phase::Ended;
     }
 
-    fn hear(&mut self, index: usize) {
+    fn hear(&mut self, index: usize, now_ns: u64) {
         while let Some(notice) = self.shards[index].link.notices.try_recv() {
+            self.shards[index].heard_ns = now_ns;
             match notice {
                 Notice::Interval(snapshot, warm_up) => self.absorb(index, snapshot, warm_up),
-                Notice::LeaseLow => self.grant(index),
+                Notice::LeaseLow(of, waiting) => self.grant(index, of, waiting),
+                Notice::StopTest => self.stop(now_ns, EndedBy::Test),
             }
         }
     }
 
-    fn grant(&mut self, index: usize) {
-        if let Some(budget) = &mut self.budget {
-            let grant = budget.grant();
-            self.shards[index].send(Command::Grant(grant));
+    fn grant(&mut self, index: usize, of: LeaseOf, waiting: u64) {
+        let grant = match of {
+            LeaseOf::Requests => self.budget.as_mut().map(Budget::grant),
+            LeaseOf::Iterations => self.iterations.as_mut().map(Budget::grant),
+            LeaseOf::Rows(feed) => Some(self.feeds[feed].grant_rows(waiting)),
+        };
+        if let Some(grant) = grant {
+            self.shards[index].send(Command::Grant(of, grant));
         }
     }
 
     fn absorb(&mut self, index: usize, mut snapshot: Box<Snapshot>, warm_up: WarmUpCounts) {
-        self.merger.absorb(&snapshot);
+        if snapshot.epoch == self.epoch {
+            self.merger.absorb(&snapshot);
+        } else {
+            self.merger.absorb_keys(&snapshot);
+        }
         self.merger.forget_old_seconds();
         let counts = self.merger.take_interval();
         self.requests += counts.requests;
         self.failures += counts.failures;
         if snapshot.window_end_ns > nanos(self.plan.warm_up) {
-            self.add_to_row(&snapshot, counts);
+            self.open_rows.add(&snapshot, &counts);
         }
         let shard = &mut self.shards[index];
         shard.users = snapshot.users;
@@ -377,45 +511,31 @@ impl Coordinator {
         }
     }
 
-    /// Adds one shard's interval to the row of the second it ended in. An interval that took longer than a second,
-    /// because a snapshot was not back in time, widens its row.
-    fn add_to_row(&mut self, snapshot: &Snapshot, counts: EntryCounts) {
-        let shards = self.shards.len();
-        let last_ns = snapshot.window_end_ns.saturating_sub(1);
-        let unix_second = self.origin.unix_second(last_ns);
-        let first_second = self.origin.unix_second(snapshot.window_start_ns);
-        let open = self.open_rows.entry(unix_second).or_insert_with(|| OpenRow {
-            row: SeriesRow { unix_second, ..SeriesRow::default() },
-            users: vec![0; shards],
-            reported: vec![false; shards],
-        });
-        open.reported[snapshot.shard as usize] = true;
-        let most = &mut open.users[snapshot.shard as usize];
-        *most = (*most).max(snapshot.users_max);
-        let row = &mut open.row;
-        row.unix_second = row.unix_second.min(first_second);
-        row.seconds = (unix_second + 1 - row.unix_second) as u32;
-        row.requests += counts.requests;
-        row.failures += counts.failures;
-        row.bytes_received += counts.bytes_received;
-        row.bytes_sent += counts.bytes_sent;
-        row.response_time.add(&counts.response_time);
-    }
-
     /// Moves rows to the series, oldest first: those that every shard has reported, and those before the second
     /// `before`, for which nobody waits any longer.
     fn close_rows(&mut self, before: u64) {
-        while let Some(entry) = self.open_rows.first_entry() {
-            let mut shards = self.shards.iter().zip(&entry.get().reported);
-            let complete = shards.all(|(shard, reported)| *reported || shard.finished);
-            if *entry.key() >= before && !complete {
-                return;
-            }
-            let row = entry.remove().close();
+        let finished = |shard: usize| self.shards[shard].finished;
+        while let Some(row) = self.open_rows.close_next(before, finished) {
             self.latest = Some(row.clone());
             self.series.push(row);
         }
     }
+}
+
+fn shard_states(plan: &RunPlan, links: Vec<ShardLink>) -> Vec<ShardState> {
+    let states = links.into_iter().enumerate().map(|(index, link)| ShardState {
+        link,
+        outbox: Vec::new(),
+        users_told: 0,
+        granted: false,
+        heard_ns: 0,
+        users: 0,
+        outcome: ShardOutcome::new(index, plan.shards[index], plan.runtime),
+        warm_up: WarmUpCounts::default(),
+        in_flight: 0,
+        finished: false,
+    });
+    states.collect()
 }
 
 /// The end of the measured part: when it was stopped, or when the last counted exchange ended if that was later (those
@@ -424,7 +544,7 @@ impl Coordinator {
 fn measured_end(ended_by: EndedBy, stopped_ns: u64, entries: &[MergedEntry]) -> u64 {
     let last_ns = entries.iter().filter_map(|entry| entry.counts.last_end_ns).max();
     match (ended_by, last_ns) {
-        (EndedBy::Requests, Some(last_ns)) => last_ns,
+        (EndedBy::Requests | EndedBy::Iterations, Some(last_ns)) => last_ns,
         (_, Some(last_ns)) => last_ns.max(stopped_ns),
         (_, None) => stopped_ns,
     }

@@ -14,10 +14,11 @@
 //! Deciding is apart from doing: schedules, budgets, placement and the coordinator are functions of what they are given;
 //! the shard's tasks wait and move bytes. The path of an exchange neither allocates nor locks nor logs once it is warm.
 
-pub mod budget;
+mod bridge;
 pub mod client;
 pub mod clock;
 pub mod coordinator;
+pub mod lease;
 pub mod limits;
 pub mod mailbox;
 pub mod outcome;
@@ -28,5 +29,6 @@ pub mod runtime;
 pub mod shard;
 pub mod spawn;
 pub mod stream;
+pub mod task;
 mod timer;
 pub mod user;

@@ -32,6 +32,10 @@ pub enum FailureKind {
     Status,
     /// The end of the run cut the exchange off; it is counted as such and as nothing else.
     Cancelled,
+    /// A check of the test found the reply wrong.
+    Check,
+    /// A task ended with an error that nobody caught: no exchange of its own, but counted like one's failure.
+    Exception,
     /// Anything else, such as the rest past the bound on distinct errors.
     Other,
 }
@@ -51,6 +55,8 @@ impl FailureKind {
             FailureKind::Protocol => "protocol",
             FailureKind::Status => "status",
             FailureKind::Cancelled => "cancelled",
+            FailureKind::Check => "check",
+            FailureKind::Exception => "exception",
             FailureKind::Other => "other",
         }
     }

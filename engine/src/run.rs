@@ -1,6 +1,5 @@
 //! Starts the shards of a run and keeps them and their coordinator together.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
@@ -9,13 +8,15 @@ use std::time::Duration;
 use core_affinity::CoreId;
 
 use crate::clock::{Clock, Origin, nanos};
-use crate::coordinator::{Coordinator, EndedBy, Phase, Progress, RunOutcome, RunPlan, ShardLink};
+use crate::coordinator::{
+    Coordinator, EndedBy, LoadError, Phase, Progress, RunEvent, RunOutcome, RunPlan, ShardLink,
+};
 use crate::mailbox::{self, Receiver, Sender};
 use crate::record::{MergedEntry, MergedError};
 use crate::runtime::sim::{SimAlarm, Simulation};
 use crate::runtime::{Alarm, Runtime, RuntimeKind, StartError, glommio, monoio};
 use crate::shard::{self, Command, Notice, ShardOptions};
-use crate::user::Workload;
+use crate::user::{Workload, panic};
 
 /// Messages that a mailbox holds: far more than pass between two looks at it.
 const MAILBOX_CAPACITY: usize = 64;
@@ -103,7 +104,8 @@ impl Run {
             // A shard that is gone by now is noticed at the first step.
             let _ = starter.send(origin);
         }
-        Ok(Self { coordinator: Coordinator::new(plan, origin, links), threads, origin })
+        let coordinator = Coordinator::new(plan, origin, links, &*workload);
+        Ok(Self { coordinator, threads, origin })
     }
 
     /// Does what is due.
@@ -122,9 +124,27 @@ impl Run {
         self.threads[index].as_ref().is_some_and(JoinHandle::is_finished)
     }
 
-    /// Ends the run gracefully.
-    pub fn stop(&mut self) {
-        self.coordinator.stop(self.origin.elapsed_ns(), EndedBy::Signal);
+    /// Ends the run gracefully, for the reason given.
+    pub fn stop(&mut self, why: EndedBy) {
+        self.coordinator.stop(self.origin.elapsed_ns(), why);
+    }
+
+    /// Aims at another number of users, at the rate given.
+    ///
+    /// # Errors
+    /// When that load cannot be made; the present one goes on.
+    pub fn set_users(&mut self, users: u64, spawn_rate_per_sec: f64) -> Result<(), LoadError> {
+        self.coordinator.set_users(self.origin.elapsed_ns(), users, spawn_rate_per_sec)
+    }
+
+    /// What has happened since this was last asked.
+    pub fn take_events(&mut self) -> Vec<RunEvent> {
+        self.coordinator.take_events()
+    }
+
+    /// Users of each class that should run now, in the workload's order.
+    pub fn users_by_class(&self) -> Vec<u64> {
+        self.coordinator.users_by_class()
     }
 
     /// Where the run stands.
@@ -142,9 +162,9 @@ impl Run {
         Duration::from_nanos(self.origin.elapsed_ns())
     }
 
-    /// Time measured so far: since the end of the warm-up.
+    /// Time measured so far: since the end of the warm-up, or of the ramp where that was forgotten.
     pub fn measured(&self) -> Duration {
-        self.elapsed().saturating_sub(self.coordinator.warm_up())
+        self.elapsed().saturating_sub(self.coordinator.counted_from())
     }
 
     /// Entries counted so far.
@@ -191,7 +211,7 @@ pub async fn simulate(
             shard::run(options, clock, runtime, alarm, &*workload, commands, notices).await;
         });
     }
-    let mut coordinator = Coordinator::new(plan, *clock.origin(), links);
+    let mut coordinator = Coordinator::new(plan, *clock.origin(), links, &*workload);
     while coordinator.phase() != Phase::Ended {
         coordinator.step(clock.now_ns());
         world.sleep(nanos(STEP)).await;
@@ -211,8 +231,13 @@ fn shard_options(plan: &RunPlan, index: usize) -> ShardOptions {
     ShardOptions {
         index,
         shards: plan.shards.len(),
+        role: plan.role,
+        seed: plan.seed,
         warm_up_end_ns: nanos(plan.warm_up),
-        limited: plan.requests.is_some(),
+        requests_are_limited: plan.requests.is_some(),
+        iterations_are_limited: plan.iterations.is_some(),
+        stop_timeout: plan.stop_timeout,
+        task_stats: plan.task_stats,
         recorder,
     }
 }
@@ -276,13 +301,7 @@ impl Seat {
 /// Waits for a shard's thread; says why it was lost if it was.
 fn join(thread: &mut Option<JoinHandle<()>>) -> String {
     match thread.take().map(JoinHandle::join) {
-        Some(Err(payload)) => panic_message(payload.as_ref()),
+        Some(Err(payload)) => panic::message(payload.as_ref()),
         Some(Ok(())) | None => "it ended before its last report".to_owned(),
     }
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "it panicked with something that is no text".to_owned())
 }

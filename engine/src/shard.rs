@@ -7,24 +7,29 @@
 mod control;
 pub mod placement;
 mod usage;
+mod users;
 
-pub(crate) use control::run;
 pub use control::{Command, Notice};
+pub(crate) use control::{ENDING_TIME, run};
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::budget::Lease;
+use crate::bridge::Bridge;
 use crate::client::{connect_failure, connect_timed_out};
 use crate::clock::{Clock, nanos};
-use crate::outcome::Failure;
-use crate::record::{EntryIndex, Exchange, Recorder, RecorderOptions};
+use crate::lease::{Grant, Lease, LeaseOf, RowLease};
+use crate::outcome::{Failure, FailureKind};
+use crate::record::{EntryIndex, EntryKind, Exchange, Recorder, RecorderOptions};
 use crate::runtime::{Address, Runtime, Transport};
 use crate::stream::{Guards, Stream};
 use crate::timer::{Sleep, Timers};
-use crate::user::{Context, Permit, ShardContext, UserClass, UserState};
+use crate::user::{Listener, Permit, Role, ShardContext, TaskStats, UserState};
+
+use users::Users;
 
 /// How long a full backlog is left alone before the next try.
 const BACKLOG_WAIT: Duration = Duration::from_millis(1);
@@ -36,10 +41,20 @@ pub struct ShardOptions {
     pub index: usize,
     /// Shards of the run.
     pub shards: usize,
+    /// Which process of the run it is in.
+    pub role: Role,
+    /// Seed of the users' random numbers.
+    pub seed: u64,
     /// End of the warm-up, in nanoseconds since the run's origin; 0 without one.
     pub warm_up_end_ns: u64,
     /// The run has a budget of exchanges.
-    pub limited: bool,
+    pub requests_are_limited: bool,
+    /// The run has a budget of tasks to execute.
+    pub iterations_are_limited: bool,
+    /// How long a user that is to go may take to finish its task.
+    pub stop_timeout: Duration,
+    /// How tasks are counted.
+    pub task_stats: TaskStats,
     /// Bounds of the recorder.
     pub recorder: RecorderOptions,
 }
@@ -52,11 +67,16 @@ pub(crate) struct Shard {
     timers: Rc<Timers>,
     guards: Rc<Guards>,
     recorder: RefCell<Recorder>,
-    lease: Lease,
+    requests: Lease,
+    iterations: Lease,
+    feeds: Vec<RowLease>,
+    bridge: Bridge,
+    listener: OnceCell<Rc<dyn Listener>>,
     stopping: Cell<bool>,
+    /// A user asked for the end of the run.
+    wants_stop: Cell<bool>,
     in_flight: Cell<u64>,
-    users: RefCell<Vec<Rc<UserState>>>,
-    users_running: Cell<u64>,
+    users: Users,
     warm_up: Cell<WarmUpCounts>,
 }
 
@@ -70,24 +90,37 @@ pub struct WarmUpCounts {
 }
 
 impl Shard {
-    fn new(options: ShardOptions, clock: Clock, runtime: Runtime, timers: Rc<Timers>) -> Rc<Self> {
+    fn new(
+        options: ShardOptions,
+        clock: Clock,
+        runtime: Runtime,
+        timers: Rc<Timers>,
+        feeds: usize,
+    ) -> Rc<Self> {
         let guards = Guards::new(Rc::clone(&timers));
         let recorder = RefCell::new(Recorder::new(options.recorder.clone()));
-        let lease = if options.limited { Lease::limited() } else { Lease::unlimited() };
         Rc::new(Self {
+            requests: Lease::new(options.requests_are_limited),
+            iterations: Lease::new(options.iterations_are_limited),
+            feeds: (0..feeds).map(|_| RowLease::default()).collect(),
             options,
             clock,
             runtime,
             timers,
             guards,
             recorder,
-            lease,
+            bridge: Bridge::default(),
+            listener: OnceCell::new(),
             stopping: Cell::new(false),
+            wants_stop: Cell::new(false),
             in_flight: Cell::new(0),
-            users: RefCell::default(),
-            users_running: Cell::new(0),
+            users: Users::default(),
             warm_up: Cell::default(),
         })
+    }
+
+    pub(crate) fn options(&self) -> &ShardOptions {
+        &self.options
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -99,37 +132,82 @@ impl Shard {
         self.clock.now_ns()
     }
 
+    pub(crate) fn unix_s(&self, at_ns: u64) -> f64 {
+        self.clock.origin().unix_ns(at_ns) as f64 / 1e9
+    }
+
     #[inline]
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.get()
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.stopping.get() || self.lease.is_drained()
+        self.stopping.get() || self.requests.is_drained()
+    }
+
+    /// Asks the coordinator to end the run.
+    pub(crate) fn ask_to_stop(&self) {
+        self.wants_stop.set(true);
     }
 
     pub(crate) fn recorder(&self) -> RefMut<'_, Recorder> {
         self.recorder.borrow_mut()
     }
 
+    pub(crate) fn bridge(&self) -> &Bridge {
+        &self.bridge
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.runtime.spawn(task);
+    }
+
+    #[inline]
+    pub(crate) fn has_listener(&self) -> bool {
+        self.listener.get().is_some()
+    }
+
+    pub(crate) fn tell(&self, what: impl FnOnce(&dyn Listener)) {
+        if let Some(listener) = self.listener.get() {
+            what(&**listener);
+        }
+    }
+
     #[inline]
     pub(crate) fn try_permit(&self, wanted: u64) -> Option<Permit> {
-        if self.stopping.get() {
-            return None;
-        }
         let start_ns = self.now_ns();
         // The budget is of measured exchanges: those of the warm-up are free.
         let free = start_ns < self.options.warm_up_end_ns;
-        let count = if free { wanted } else { self.lease.take(wanted) };
+        let count = if free { wanted } else { self.requests.take(wanted) };
         (count > 0).then(|| self.begin(count, start_ns))
     }
 
     pub(crate) async fn permit(&self, wanted: u64) -> Option<Permit> {
-        if self.stopping.get() {
-            return None;
+        let count = self.requests.take_some(wanted).await;
+        (count > 0).then(|| self.begin(count, self.now_ns()))
+    }
+
+    /// Notes that `user` waits for what will not come.
+    pub(crate) fn starve(&self, user: &UserState) {
+        if user.starve() {
+            self.users.starve();
         }
-        let count = self.lease.take_some(wanted).await;
-        (count > 0 && !self.stopping.get()).then(|| self.begin(count, self.now_ns()))
+    }
+
+    pub(crate) async fn iteration(&self) -> bool {
+        self.iterations.take_some(1).await > 0
+    }
+
+    pub(crate) async fn next_row(&self, feed: usize) -> Option<u64> {
+        self.feeds[feed].next().await
+    }
+
+    fn add_grant(&self, of: LeaseOf, grant: Grant) {
+        match of {
+            LeaseOf::Requests => self.requests.add(grant),
+            LeaseOf::Iterations => self.iterations.add(grant),
+            LeaseOf::Rows(feed) => self.feeds[feed].add(grant),
+        }
     }
 
     #[inline]
@@ -153,13 +231,11 @@ impl Shard {
 
     pub(crate) fn record_failure(&self, entry: EntryIndex, exchange: &Exchange, failure: &Failure) {
         if self.finish(exchange) {
-            let unix_s = self.clock.origin().unix_ns(exchange.end_ns) as f64 / 1e9;
-            let mut recorder = self.recorder.borrow_mut();
-            recorder.record_failure(entry, exchange, failure.kind, &failure.message, unix_s);
+            self.count(entry, exchange, Some(failure));
         }
     }
 
-    /// Ends an exchange; false when it began in the warm-up and so is not reported.
+    /// Ends an exchange; false when it is not reported: it began in the warm-up, or tasks alone are counted.
     #[inline]
     fn finish(&self, exchange: &Exchange) -> bool {
         debug_assert!(
@@ -167,6 +243,11 @@ impl Shard {
             "an exchange is recorded once, and only if it was permitted"
         );
         self.in_flight.set(self.in_flight.get().saturating_sub(1));
+        self.is_measured(exchange) && self.options.task_stats != TaskStats::Only
+    }
+
+    #[inline]
+    fn is_measured(&self, exchange: &Exchange) -> bool {
         if exchange.start_ns >= self.options.warm_up_end_ns {
             return true;
         }
@@ -177,11 +258,50 @@ impl Shard {
         false
     }
 
-    /// Counts something that is not one of the run's exchanges, such as a connection, unless it began in the warm-up.
-    pub(crate) fn record_aside(&self, entry: EntryIndex, exchange: &Exchange) {
-        if exchange.start_ns >= self.options.warm_up_end_ns {
-            self.recorder.borrow_mut().record(entry, exchange);
+    /// Counts a sample that is no exchange of a client.
+    pub(crate) fn record_sample(
+        &self,
+        entry: EntryIndex,
+        exchange: &Exchange,
+        failure: Option<&Failure>,
+    ) {
+        if self.is_measured(exchange) && self.options.task_stats != TaskStats::Only {
+            self.count(entry, exchange, failure);
         }
+    }
+
+    /// Counts something that is not one of the run's exchanges, such as a connection, unless it began in the warm-up.
+    pub(crate) fn record_aside(
+        &self,
+        entry: EntryIndex,
+        exchange: &Exchange,
+        failure: Option<&Failure>,
+    ) {
+        if exchange.start_ns >= self.options.warm_up_end_ns {
+            self.count(entry, exchange, failure);
+        }
+    }
+
+    fn count(&self, entry: EntryIndex, exchange: &Exchange, failure: Option<&Failure>) {
+        let mut recorder = self.recorder.borrow_mut();
+        match failure {
+            None => recorder.record(entry, exchange),
+            Some(failure) => {
+                let unix_s = self.unix_s(exchange.end_ns);
+                recorder.record_failure(entry, exchange, failure.kind, &failure.message, unix_s);
+            }
+        }
+    }
+
+    /// Counts an error that no exchange had, under the name of the task that it ended.
+    pub(crate) fn record_exception(&self, task: &str, message: &str) {
+        let now_ns = self.now_ns();
+        if now_ns < self.options.warm_up_end_ns {
+            return;
+        }
+        let mut recorder = self.recorder.borrow_mut();
+        let entry = recorder.entry(EntryKind::Task, "TASK", task);
+        recorder.record_error(entry, FailureKind::Exception, message, self.unix_s(now_ns));
     }
 
     pub(crate) fn sleep_until(&self, deadline_ns: u64) -> Sleep {
@@ -212,40 +332,6 @@ impl Shard {
                 }
                 opened => return opened,
             }
-        }
-    }
-
-    fn start_users(self: &Rc<Self>, class: &Rc<dyn UserClass>, wanted: u64) {
-        while (self.users.borrow().len() as u64) < wanted {
-            let ordinal = self.users.borrow().len() as u64;
-            let index = ordinal * self.options.shards as u64 + self.options.index as u64;
-            let user = UserState::new(index);
-            self.users.borrow_mut().push(Rc::clone(&user));
-            let life = Rc::clone(class).start(Context::new(Rc::clone(self), Rc::clone(&user)));
-            let shard = Rc::clone(self);
-            self.users_running.set(self.users_running.get() + 1);
-            self.runtime.spawn(async move {
-                user.run(life).await;
-                shard.users_running.set(shard.users_running.get() - 1);
-            });
-        }
-    }
-
-    /// Lets users finish what is in flight: nothing new begins, and those who merely wait end at once.
-    fn stop_gracefully(&self) {
-        self.stopping.set(true);
-        self.lease.close();
-        for user in self.users.borrow().iter().filter(|user| user.is_waiting()) {
-            user.cancel();
-        }
-    }
-
-    /// Ends whatever still runs: streams are cut off, so that the kernel lets go of their buffers, and users dropped.
-    fn stop_now(&self) {
-        self.stop_gracefully();
-        self.guards.cut_off_all();
-        for user in self.users.borrow().iter() {
-            user.cancel();
         }
     }
 

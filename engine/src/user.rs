@@ -1,36 +1,79 @@
 //! Users: what runs on a shard, and the context that it runs in.
 //!
-//! A [`Workload`] is shared by all shards and makes a [`UserClass`] on each. A class starts users; each is one future,
-//! type-erased once, so that classes from different front ends run side by side. A user sees its shard through a
-//! [`Context`], a cheap handle: it draws permits, opens streams, sleeps, and records what came of its exchanges.
+//! A [`Workload`] is shared by all shards; it names its classes before any shard starts and makes each of them on every
+//! shard. A [`UserClass`] starts users; each is one future, type-erased once, so that classes from different front ends
+//! run side by side. A user sees its shard through a [`Context`], a cheap handle: it draws permits, opens streams,
+//! sleeps, and records what came of its exchanges.
+//!
+//! A user may be stopped at any await: its future is dropped there. What it must still do then, such as logging out, is
+//! its *ending*, a future of its own that runs afterwards.
 
-use std::cell::{Cell, RefCell};
+mod context;
+mod event;
+pub(crate) mod panic;
+mod state;
+
+pub use context::{Context, Sample};
+pub use event::{Listener, RequestEvent, UserError};
+pub(crate) use state::UserState;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
-use std::time::Duration;
 
-use crate::clock::nanos;
-use crate::outcome::Failure;
-use crate::record::{EntryIndex, EntryKind, Exchange};
-use crate::runtime::Address;
+use crate::record::{EntryIndex, EntryKind};
 use crate::shard::Shard;
-use crate::stream::Stream;
+use crate::spawn::dispatch::ClassShare;
 
-/// One user's whole life.
+/// Something that a user does.
 pub type UserFuture = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What a run does, shared by its shards.
 pub trait Workload: Send + Sync {
-    /// Makes the class whose users this shard will run; templates and names are prepared here, before the load.
-    fn prepare(&self, shard: &ShardContext) -> Rc<dyn UserClass>;
+    /// The classes of users, in an order that every shard keeps, with their shares of the users.
+    fn classes(&self) -> Vec<ClassShare>;
+
+    /// Rows in each feed of data; `None` for one that never ends.
+    fn feeds(&self) -> Vec<Option<u64>> {
+        Vec::new()
+    }
+
+    /// Makes the classes, in the same order, for one shard; templates and names are prepared here, before the load.
+    fn prepare(&self, shard: &ShardContext) -> Vec<Rc<dyn UserClass>>;
+
+    /// What wants to hear of every request and exception on a shard; nobody, unless asked for.
+    fn listener(&self, _shard: &ShardContext) -> Option<Rc<dyn Listener>> {
+        None
+    }
 }
 
 /// The code of a kind of user, on one shard.
 pub trait UserClass {
     /// Starts a user.
-    fn start(self: Rc<Self>, context: Context) -> UserFuture;
+    fn start(self: Rc<Self>, context: Context) -> UserLife;
+}
+
+/// What a user does from its start to its end.
+pub struct UserLife {
+    pub(crate) body: UserFuture,
+    /// Made when it is due: most of a user's life nobody needs it.
+    pub(crate) ending: Option<Box<dyn FnOnce() -> UserFuture>>,
+}
+
+impl UserLife {
+    /// A life that has nothing to do after its end.
+    pub fn new(body: impl Future<Output = ()> + 'static) -> Self {
+        Self { body: Box::pin(body), ending: None }
+    }
+
+    /// Adds what is done once the body has ended or was dropped, in a limited time.
+    pub fn then<F: Future<Output = ()> + 'static>(
+        mut self,
+        ending: impl FnOnce() -> F + 'static,
+    ) -> Self {
+        self.ending = Some(Box::new(|| Box::pin(ending())));
+        self
+    }
 }
 
 /// A shard as its classes see it before any user exists.
@@ -49,6 +92,35 @@ impl ShardContext {
     pub fn entry(&self, kind: EntryKind, method: &str, name: &str) -> EntryIndex {
         self.shard.recorder().entry(kind, method, name)
     }
+
+    /// How tasks are counted.
+    pub fn task_stats(&self) -> TaskStats {
+        self.shard.options().task_stats
+    }
+}
+
+/// Whether tasks are counted beside the exchanges that they make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TaskStats {
+    /// Exchanges alone.
+    #[default]
+    Off,
+    /// An entry for each task stands beside those of exchanges.
+    Beside,
+    /// Tasks alone: they take the place of exchanges, in the Aggregated row too.
+    Only,
+}
+
+/// Which process of a run this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// The only one.
+    #[default]
+    Local,
+    /// It directs workers and makes no load.
+    Master,
+    /// It makes load as a master directs.
+    Worker,
 }
 
 /// Leave to begin exchanges, all at one moment.
@@ -58,142 +130,4 @@ pub struct Permit {
     pub count: u64,
     /// The moment, in nanoseconds since the run's origin, that they count from.
     pub start_ns: u64,
-}
-
-/// A user's handle to its shard.
-#[derive(Clone)]
-pub struct Context {
-    shard: Rc<Shard>,
-    user: Rc<UserState>,
-}
-
-impl Context {
-    pub(crate) fn new(shard: Rc<Shard>, user: Rc<UserState>) -> Self {
-        Self { shard, user }
-    }
-
-    /// Index of this user, unique in the run.
-    pub fn user_index(&self) -> u64 {
-        self.user.index
-    }
-
-    /// Nanoseconds since the run's origin.
-    #[inline]
-    pub fn now_ns(&self) -> u64 {
-        self.shard.now_ns()
-    }
-
-    /// True once the run is ending: finish what is in flight and begin nothing new.
-    #[inline]
-    pub fn is_stopping(&self) -> bool {
-        self.shard.is_stopping()
-    }
-
-    /// True when no exchange will be permitted any more, to whomever.
-    pub fn is_over(&self) -> bool {
-        self.shard.is_over()
-    }
-
-    /// Leave to begin up to `wanted` exchanges, waiting while the run's budget is being dealt out; `None` at the end.
-    ///
-    /// Each exchange of a permit must be recorded once.
-    pub async fn permit(&self, wanted: u64) -> Option<Permit> {
-        match self.try_permit(wanted) {
-            Some(permit) => Some(permit),
-            None => self.shard.permit(wanted).await,
-        }
-    }
-
-    /// As [`Self::permit`], without waiting.
-    #[inline]
-    pub fn try_permit(&self, wanted: u64) -> Option<Permit> {
-        self.shard.try_permit(wanted)
-    }
-
-    /// The start of an exchange that began at `start_ns`, before it was permitted: as given, but not before the measured
-    /// part of the run if the permit was of that.
-    pub fn backdate(&self, permit: Permit, start_ns: u64) -> u64 {
-        self.shard.backdate(permit, start_ns)
-    }
-
-    /// Counts one finished exchange.
-    #[inline]
-    pub fn record(&self, entry: EntryIndex, exchange: &Exchange) {
-        self.shard.record(entry, exchange);
-    }
-
-    /// Counts one failed exchange and its reason.
-    pub fn record_failure(&self, entry: EntryIndex, exchange: &Exchange, failure: &Failure) {
-        self.shard.record_failure(entry, exchange, failure);
-    }
-
-    /// Counts something that is not one of the run's exchanges, such as a connection.
-    pub fn record_aside(&self, entry: EntryIndex, exchange: &Exchange) {
-        self.shard.record_aside(entry, exchange);
-    }
-
-    /// Opens a stream, giving up after `timeout`.
-    ///
-    /// # Errors
-    /// What the kernel or the far end said, or that the time ran out.
-    pub async fn connect(&self, address: &Address, timeout: Duration) -> Result<Stream, Failure> {
-        self.shard.connect(address, timeout).await
-    }
-
-    /// Waits; the end of the run ends the wait, and the user with it.
-    pub async fn sleep(&self, duration: Duration) {
-        self.user.waiting.set(true);
-        if self.is_stopping() {
-            // Whoever merely waits ends now; going on would look as if the time had passed.
-            self.user.cancel();
-            std::future::pending::<()>().await;
-        }
-        self.shard.sleep_until(self.now_ns().saturating_add(nanos(duration))).await;
-        self.user.waiting.set(false);
-    }
-}
-
-/// What the shard keeps of a user: its index and the way to end it.
-pub(crate) struct UserState {
-    index: u64,
-    /// In a wait that may be cut short.
-    waiting: Cell<bool>,
-    cancelled: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl UserState {
-    pub(crate) fn new(index: u64) -> Rc<Self> {
-        let (waiting, cancelled) = (Cell::new(false), Cell::new(false));
-        Rc::new(Self { index, waiting, cancelled, waker: RefCell::default() })
-    }
-
-    /// Drops the user's future at its next turn.
-    pub(crate) fn cancel(&self) {
-        self.cancelled.set(true);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting.get()
-    }
-
-    /// Runs the user's `life` until it ends or is cancelled.
-    pub(crate) async fn run(self: Rc<Self>, mut life: UserFuture) {
-        let mut registered = false;
-        std::future::poll_fn(|context| {
-            if self.cancelled.get() {
-                return Poll::Ready(());
-            }
-            if !registered {
-                // A task is woken by any of its wakers, so the first is good for life.
-                *self.waker.borrow_mut() = Some(context.waker().clone());
-                registered = true;
-            }
-            life.as_mut().poll(context)
-        })
-        .await;
-    }
 }

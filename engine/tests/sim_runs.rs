@@ -15,14 +15,14 @@ use bytes::Bytes;
 use loadr_engine::client::endpoint::Endpoint;
 use loadr_engine::client::http::HttpConnection;
 use loadr_engine::clock::nanos;
-use loadr_engine::coordinator::{EndedBy, RunOutcome, RunPlan};
+use loadr_engine::coordinator::{EndedBy, LoadPlan, RunOutcome, RunPlan};
 use loadr_engine::outcome::{Failure, FailureKind};
-use loadr_engine::record::{EntryCounts, EntryIndex, EntryKind, Exchange, RecorderOptions};
+use loadr_engine::record::{EntryCounts, EntryIndex, EntryKind, Exchange};
 use loadr_engine::run::simulate;
 use loadr_engine::runtime::sim::{LinkOptions, Peer, Simulation};
 use loadr_engine::runtime::{Address, RuntimeKind};
-use loadr_engine::spawn::SpawnSchedule;
-use loadr_engine::user::{Context, ShardContext, UserClass, UserFuture, Workload};
+use loadr_engine::spawn::dispatch::{ClassShare, SpawnRate};
+use loadr_engine::user::{Context, ShardContext, UserClass, UserLife, Workload};
 use loadr_protocols::http1::{Limits, Method, RequestBuilder, RequestTemplate};
 
 /// Where the world's wall clock starts: a quarter past a second, so that the first interval is a short one.
@@ -47,20 +47,24 @@ struct Class {
 }
 
 impl Workload for Closed {
-    fn prepare(&self, shard: &ShardContext) -> Rc<dyn UserClass> {
+    fn classes(&self) -> Vec<ClassShare> {
+        vec![ClassShare { name: "User".to_owned(), weight: 1.0, fixed_count: 0 }]
+    }
+
+    fn prepare(&self, shard: &ShardContext) -> Vec<Rc<dyn UserClass>> {
         let request = RequestBuilder::new(Method::Get, "/").header("Host", "sim");
-        Rc::new(Class {
+        vec![Rc::new(Class {
             endpoint: Endpoint::new(shard, "sim", vec![address()]),
             entry: shard.entry(EntryKind::Exchange, "GET", "/"),
             request: request.build().expect("a plain request"),
             timeout: self.timeout,
-        })
+        })]
     }
 }
 
 impl UserClass for Class {
-    fn start(self: Rc<Self>, context: Context) -> UserFuture {
-        Box::pin(async move {
+    fn start(self: Rc<Self>, context: Context) -> UserLife {
+        UserLife::new(async move {
             let mut connection = None;
             while let Some(permit) = context.permit(1).await {
                 let start_ns = permit.start_ns;
@@ -102,16 +106,7 @@ impl Class {
 }
 
 fn plan(users: u64, shards: usize) -> RunPlan {
-    RunPlan {
-        spawn: SpawnSchedule { users, spawn_rate_per_sec: None },
-        run_time: None,
-        warm_up: Duration::ZERO,
-        requests: None,
-        stop_timeout: Duration::ZERO,
-        shards: vec![None; shards],
-        runtime: RuntimeKind::Sim,
-        recorder: RecorderOptions::default(),
-    }
+    RunPlan::new(users, vec![None; shards], RuntimeKind::Sim)
 }
 
 /// A link on which everything takes `latency_ns` and arrives whole.
@@ -296,14 +291,16 @@ fn users_start_when_they_are_due() {
         answer(peer, Rc::default())
     });
     let mut plan = plan(10, 2);
-    plan.spawn.spawn_rate_per_sec = Some(10.0);
-    plan.run_time = Some(Duration::from_millis(1_500));
+    // Two a step, a step each 0.8 s, as Locust has it.
+    let rate = SpawnRate::per_sec(2.5).expect("a rate");
+    plan.load = LoadPlan::Users { users: 10, spawn_rate: Some(rate) };
+    plan.run_time = Some(Duration::from_millis(4_000));
     let outcome =
         simulation.run(simulate(&simulation, plan, Arc::new(Closed { timeout: PATIENCE })));
     let arrivals = arrivals.borrow();
     assert_eq!((arrivals.len(), outcome.users_max), (10, 10));
     for (user, arrived_ns) in (0..).zip(arrivals.iter()) {
-        let due_ns = user * 100 * MILLISECOND_NS + MILLISECOND_NS;
+        let due_ns = user / 2 * 800 * MILLISECOND_NS + MILLISECOND_NS;
         // The coordinator looks each 5 ms, and so does the shard.
         let late_ns = arrived_ns.checked_sub(due_ns).expect("nobody starts early");
         assert!(late_ns <= 11 * MILLISECOND_NS, "user {user} started {late_ns} ns late");

@@ -293,6 +293,8 @@ mod tests {
         let progress = Progress {
             phase: Phase::Running,
             users: 64,
+            users_wanted: 64,
+            spawning: false,
             requests: 9_000,
             failures: 1,
             warming_up: false,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use loadr_engine::coordinator::{EndedBy, Phase, RunOutcome};
+use loadr_engine::coordinator::{EndedBy, LoadPlan, Phase, RunOutcome};
 use loadr_engine::record::EntryKind;
 use loadr_engine::run::{LaunchError, Run};
 use loadr_engine::runtime::RuntimeKind;
@@ -98,7 +98,7 @@ fn drive(mut run: Run, plan: &Plan, sinks: &mut Sinks, interrupt: &Interrupt) ->
         run.step();
         if interrupt.is_requested() && run.phase() == Phase::Running {
             log::info!("interrupted: ending the run; interrupt again to end at once");
-            run.stop();
+            run.stop(EndedBy::Signal);
         }
         if shown.elapsed() >= DISPLAY_INTERVAL {
             shown = Instant::now();
@@ -130,18 +130,24 @@ fn live_row(run: &Run, plan: &Plan) -> LiveRow {
 }
 
 fn beginning(plan: &Plan) -> String {
-    let spawn = plan.run.spawn;
-    let rate = match spawn.spawn_rate_per_sec {
-        Some(rate) => format!("at a rate of {rate:.2} per second"),
-        None => "at once".to_owned(),
-    };
-    format!("Ramping to {} users {rate}", spawn.users)
+    match &plan.run.load {
+        LoadPlan::Users { users, spawn_rate: Some(rate) } => {
+            format!("Ramping to {users} users at a rate of {:.2} per second", rate.users_per_sec())
+        }
+        LoadPlan::Users { users, spawn_rate: None } => format!("Ramping to {users} users at once"),
+        LoadPlan::Shape(_) => "Shape test starting".to_owned(),
+    }
 }
 
 fn ending(ended_by: EndedBy, exit_code: u8) -> String {
     let why = match ended_by {
         EndedBy::RunTime => "--run-time limit reached, shutting down",
         EndedBy::Requests => "all requests made, shutting down",
+        EndedBy::Iterations => "all iterations made, shutting down",
+        EndedBy::Shape => "shape test stopping, shutting down",
+        EndedBy::Test => "a task ended the test, shutting down",
+        EndedBy::Threshold => "threshold crossed, shutting down",
+        EndedBy::Refused => "the load cannot be made, shutting down",
         EndedBy::Signal => "interrupted, shutting down",
         EndedBy::AllShardsLost => "every shard was lost, shutting down",
     };

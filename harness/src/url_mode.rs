@@ -13,7 +13,8 @@ use bytes::{Bytes, BytesMut};
 use loadr_engine::client::endpoint::Endpoint;
 use loadr_engine::record::{EntryIndex, EntryKind};
 use loadr_engine::runtime::Address;
-use loadr_engine::user::{Context, ShardContext, UserClass, UserFuture, Workload};
+use loadr_engine::spawn::dispatch::ClassShare;
+use loadr_engine::user::{Context, ShardContext, UserClass, UserLife, Workload};
 use loadr_protocols::http1::{Limits, RequestKind, RequestTemplate};
 
 use user::UrlUser;
@@ -76,10 +77,14 @@ pub struct UrlWorkload {
 }
 
 impl Workload for UrlWorkload {
-    fn prepare(&self, shard: &ShardContext) -> Rc<dyn UserClass> {
+    fn classes(&self) -> Vec<ClassShare> {
+        vec![ClassShare { name: "Url".to_owned(), weight: 1.0, fixed_count: 0 }]
+    }
+
+    fn prepare(&self, shard: &ShardContext) -> Vec<Rc<dyn UserClass>> {
         let batch = usize::try_from(self.pipeline).unwrap_or(1);
         let targets = self.targets.iter().map(|target| PreparedTarget::new(shard, target, batch));
-        Rc::new(UrlClass { targets: targets.collect(), workload: self.clone() })
+        vec![Rc::new(UrlClass { targets: targets.collect(), workload: self.clone() })]
     }
 }
 
@@ -90,8 +95,8 @@ struct UrlClass {
 }
 
 impl UserClass for UrlClass {
-    fn start(self: Rc<Self>, context: Context) -> UserFuture {
-        Box::pin(UrlUser::new(self, context).live())
+    fn start(self: Rc<Self>, context: Context) -> UserLife {
+        UserLife::new(UrlUser::new(self, context).live())
     }
 }
 

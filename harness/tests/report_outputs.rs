@@ -94,6 +94,7 @@ fn outcome() -> RunOutcome {
         cut_off: 3,
         users_max: 64,
         ended_by: EndedBy::RunTime,
+        refused: None,
     }
 }
 
@@ -150,6 +151,7 @@ fn text_of_a_run_that_measured_nothing() {
         series: Vec::new(),
         shards: vec![lost],
         ended_by: EndedBy::AllShardsLost,
+        refused: None,
         ..outcome()
     };
     insta::assert_snapshot!(printed(&report_of(&nothing)));

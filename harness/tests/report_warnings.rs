@@ -21,6 +21,7 @@ fn sound() -> (RunOutcome, Environment, GeneratorUsage) {
         cut_off: 64,
         users_max: 64,
         ended_by: EndedBy::RunTime,
+        refused: None,
     };
     let environment = Environment {
         cpus: Cpus { online: vec![0, 1, 2], allowed: vec![0, 1] },

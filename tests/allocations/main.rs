@@ -18,11 +18,10 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
 use glommio::{LocalExecutorBuilder, Placement};
 use loadr::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
-use loadr_engine::coordinator::{Phase, RunPlan};
-use loadr_engine::record::RecorderOptions;
+use loadr_engine::coordinator::{EndedBy, Phase, RunPlan};
 use loadr_engine::run::Run;
 use loadr_engine::runtime::{Address, RuntimeKind};
-use loadr_engine::spawn::SpawnSchedule;
+use loadr_engine::spawn::dispatch::ClassShare;
 use loadr_engine::user::{ShardContext, UserClass, Workload};
 use loadr_protocols::http1::{Limits, Method, RequestBuilder, RequestTemplate};
 use loadr_target::TargetHandle;
@@ -77,7 +76,11 @@ static ALLOCATOR: Counting = Counting;
 struct Counted(UrlWorkload);
 
 impl Workload for Counted {
-    fn prepare(&self, shard: &ShardContext) -> Rc<dyn UserClass> {
+    fn classes(&self) -> Vec<ClassShare> {
+        self.0.classes()
+    }
+
+    fn prepare(&self, shard: &ShardContext) -> Vec<Rc<dyn UserClass>> {
         COUNTED.set(true);
         self.0.prepare(shard)
     }
@@ -165,22 +168,13 @@ fn best(mut window: impl FnMut() -> Window) -> Window {
 /// The best window of a run on one shard.
 fn of_url_mode(runtime: RuntimeKind, pipeline: u64) -> Window {
     let target = start_target();
-    let plan = RunPlan {
-        spawn: SpawnSchedule { users: USERS, spawn_rate_per_sec: None },
-        run_time: None,
-        warm_up: Duration::ZERO,
-        requests: None,
-        stop_timeout: Duration::ZERO,
-        shards: vec![None],
-        runtime,
-        recorder: RecorderOptions::default(),
-    };
+    let plan = RunPlan::new(USERS, vec![None], runtime);
     let workload = Arc::new(workload(target.local_addr(), pipeline));
     let mut run = Run::launch(plan, workload).expect("the runtime starts");
     // The first window warms everything up: buffers, histograms, the snapshots that circulate.
     measure(&target, || run.step());
     let best = best(|| measure(&target, || run.step()));
-    run.stop();
+    run.stop(EndedBy::Signal);
     let deadline = Instant::now() + Duration::from_secs(20);
     while run.phase() != Phase::Ended {
         run.step();

@@ -1,10 +1,12 @@
-//! Real servers of others: nginx and Python's `http.server`, whose own logs say what was asked of them.
+//! Real programs of others: nginx and Python's `http.server`, whose own logs say what was asked of them, and Locust,
+//! whose dispatcher ours is compared with.
 //!
 //! Each server is a child process on a free port with its files in a temporary folder. One that is not installed makes
 //! the tests fail: `tools/test` installs it.
 
 #![forbid(unsafe_code)]
 
+mod dispatch;
 mod nginx;
 mod python;
 

@@ -15,11 +15,10 @@ use bytes::Bytes;
 use loadr::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
 use loadr_engine::coordinator::{EndedBy, RunOutcome, RunPlan};
 use loadr_engine::outcome::FailureKind;
-use loadr_engine::record::{EntryCounts, EntryKind, RecorderOptions};
+use loadr_engine::record::{EntryCounts, EntryKind};
 use loadr_engine::run::simulate;
 use loadr_engine::runtime::sim::{LinkOptions, Peer, Simulation};
 use loadr_engine::runtime::{Address, RuntimeKind};
-use loadr_engine::spawn::SpawnSchedule;
 use loadr_protocols::http1::{Limits, Method, RequestBuilder};
 
 const UNIX_NS: u64 = 1_795_222_119_250_000_000;
@@ -78,14 +77,9 @@ impl Case {
         let (answer, counter) = (self.answer, Rc::clone(&received));
         simulation.listen(address(), move |peer| serve(peer, answer, Rc::clone(&counter)));
         let plan = RunPlan {
-            spawn: SpawnSchedule { users: self.users, spawn_rate_per_sec: None },
             run_time: self.run_time,
-            warm_up: Duration::ZERO,
             requests: self.requests,
-            stop_timeout: Duration::ZERO,
-            shards: vec![None; self.shards],
-            runtime: RuntimeKind::Sim,
-            recorder: RecorderOptions::default(),
+            ..RunPlan::new(self.users, vec![None; self.shards], RuntimeKind::Sim)
         };
         let outcome = simulation.run(simulate(&simulation, plan, Arc::new(self.workload(seed))));
         Seen { outcome, received: received.get() }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod program;
+pub mod python;
 pub mod runtimes;
 pub mod saved;
 pub mod scripted;

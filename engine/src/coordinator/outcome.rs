@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::ramp::LoadError;
 use crate::record::{MergedEntry, MergedError, SeriesRow, Snapshot};
 use crate::runtime::RuntimeKind;
 
@@ -28,6 +29,8 @@ pub struct RunOutcome {
     pub users_max: u64,
     /// What ended the run.
     pub ended_by: EndedBy,
+    /// Why the load could not go on as it was asked for, if it could not.
+    pub refused: Option<LoadError>,
 }
 
 /// What happened before the measured part.
@@ -91,6 +94,16 @@ pub enum EndedBy {
     RunTime,
     /// Its budget of exchanges was spent.
     Requests,
+    /// Its budget of tasks was spent.
+    Iterations,
+    /// Its shape was over.
+    Shape,
+    /// A task asked for the end.
+    Test,
+    /// A threshold was crossed that the run was not to go on with.
+    Threshold,
+    /// The load that was asked for could not be made.
+    Refused,
     /// Somebody asked for the end.
     Signal,
     /// No shard was left.
@@ -103,6 +116,11 @@ impl EndedBy {
         match self {
             Self::RunTime => "run-time",
             Self::Requests => "requests",
+            Self::Iterations => "iterations",
+            Self::Shape => "shape",
+            Self::Test => "test",
+            Self::Threshold => "threshold",
+            Self::Refused => "refused",
             Self::Signal => "signal",
             Self::AllShardsLost => "all-shards-lost",
         }

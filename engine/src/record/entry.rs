@@ -13,6 +13,8 @@ pub enum EntryKind {
     Exchange,
     /// Connections made: shown beside the exchanges, and never summed with them.
     Connection,
+    /// Tasks executed: shown beside the exchanges that they make, and never summed with them.
+    Task,
 }
 
 /// What an entry is known by in reports and between shards.

@@ -83,6 +83,32 @@ impl Merger {
     /// If an earlier snapshot of the same shard is missing: keys may have been in it, and counts would go to the
     /// wrong entries.
     pub fn absorb(&mut self, snapshot: &Snapshot) {
+        let shard = self.learn(snapshot);
+        for (entry, counts) in snapshot.entries() {
+            let merged = &mut self.entries.values_mut()[shard.entries[entry.as_usize()]];
+            merged.counts.add(counts);
+            if merged.key.kind == EntryKind::Exchange {
+                self.interval.add(counts);
+            }
+        }
+        for (error, counts) in snapshot.errors() {
+            self.errors.values_mut()[shard.errors[error]].add(counts);
+        }
+        self.shards.insert(snapshot.shard, shard);
+    }
+
+    /// Learns the keys of a snapshot and leaves out what it counted, which belongs to an epoch that is over.
+    ///
+    /// # Panics
+    ///
+    /// As [`absorb`](Self::absorb).
+    pub fn absorb_keys(&mut self, snapshot: &Snapshot) {
+        let shard = self.learn(snapshot);
+        self.shards.insert(snapshot.shard, shard);
+    }
+
+    /// What the indices of a snapshot's shard stand for, the new ones included.
+    fn learn(&mut self, snapshot: &Snapshot) -> Shard {
         let mut shard = self.shards.remove(&snapshot.shard).unwrap_or_default();
         assert_eq!(
             snapshot.sequence, shard.sequence_next,
@@ -95,17 +121,7 @@ impl Merger {
             let position = self.error(key, &shard.entries);
             shard.errors.push(position);
         }
-        for (entry, counts) in snapshot.entries() {
-            let merged = &mut self.entries.values_mut()[shard.entries[entry.as_usize()]];
-            merged.counts.add(counts);
-            if merged.key.kind == EntryKind::Exchange {
-                self.interval.add(counts);
-            }
-        }
-        for (error, counts) in snapshot.errors() {
-            self.errors.values_mut()[shard.errors[error]].add(counts);
-        }
-        self.shards.insert(snapshot.shard, shard);
+        shard
     }
 
     /// The entries that something was counted for since the last reset, in the order they were first seen.

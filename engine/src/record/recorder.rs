@@ -120,6 +120,17 @@ impl Recorder {
         unix_s: f64,
     ) {
         self.record(entry, &Exchange { failed: true, ..*exchange });
+        self.record_error(entry, kind, message, unix_s);
+    }
+
+    /// Counts one occurrence of an error that belongs to no exchange of its own.
+    pub fn record_error(
+        &mut self,
+        entry: EntryIndex,
+        kind: FailureKind,
+        message: &str,
+        unix_s: f64,
+    ) {
         let error = self.error(entry, kind, message);
         self.filling.record_error(error, unix_s);
     }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use loadr_engine::coordinator::RunPlan;
+use loadr_engine::coordinator::{LoadPlan, RunPlan};
 use loadr_engine::limits;
 use loadr_engine::record::RecorderOptions;
 use loadr_engine::runtime::Address;
 use loadr_engine::shard::placement::{Allowance, PlacementError, PlacementRequest, place};
-use loadr_engine::spawn::SpawnSchedule;
+use loadr_engine::spawn::dispatch::{SpawnRate, SpawnRateError};
+use loadr_engine::user::{Role, TaskStats};
 use loadr_protocols::http1::{Limits, Method, RequestBuilder, RequestError, RequestTemplate};
 use serde_json::{Value, json};
 
@@ -53,6 +54,8 @@ pub(crate) enum PlanError {
     Url(#[from] UrlError),
     #[error(transparent)]
     Request(#[from] RequestError),
+    #[error(transparent)]
+    SpawnRate(#[from] SpawnRateError),
     #[error(transparent)]
     Placement(#[from] PlacementError),
     #[error("no URL is given")]
@@ -105,11 +108,20 @@ impl Plan {
         )?;
         let run_time = args.run_time.or(args.requests.is_none().then_some(RUN_TIME_DEFAULT));
         let run = RunPlan {
-            spawn: SpawnSchedule { users, spawn_rate_per_sec: args.spawn_rate },
+            load: LoadPlan::Users {
+                users,
+                spawn_rate: args.spawn_rate.map(SpawnRate::per_sec).transpose()?,
+            },
+            users_max: users,
             run_time,
             warm_up: args.warm_up,
             requests: args.requests,
+            iterations: None,
             stop_timeout: args.stop_timeout,
+            reset_stats: false,
+            task_stats: TaskStats::Off,
+            seed: args.seed,
+            role: Role::Local,
             shards,
             runtime: args.runtime.preferred(),
             recorder: RecorderOptions {
@@ -392,8 +404,8 @@ fn document(args: &LoadArgs, urls: &[String], run: &RunPlan) -> Value {
         "targets": urls.iter().map(|url| without_credentials(url)).collect::<Vec<_>>(),
         "method": args.method,
         "headers": args.header.iter().map(|line| header_name(line)).collect::<Vec<_>>(),
-        "users": run.spawn.users,
-        "spawn_rate_per_sec": run.spawn.spawn_rate_per_sec,
+        "users": run.load.users_max(),
+        "spawn_rate_per_sec": args.spawn_rate,
         "run_time_s": run.run_time.map(|time| time.as_secs_f64()),
         "warm_up_s": run.warm_up.as_secs_f64(),
         "requests": run.requests,

@@ -80,7 +80,7 @@ impl UrlUser {
             };
             match next {
                 Next::End => return,
-                Next::BackOff => self.context.sleep(self.backoff.next_wait()).await,
+                Next::BackOff => self.context.wait(self.backoff.next_wait()).await,
                 Next::GoOn | Next::Reconnect | Next::AwaitClose => {}
             }
         }
