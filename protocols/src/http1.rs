@@ -3,7 +3,8 @@
 //! A tour, in the order of an exchange:
 //!
 //! - [`request`]: a [`RequestBuilder`] checks what the user asked for and encodes it into a
-//!   [`RequestTemplate`], whose bytes are then sent any number of times.
+//!   [`RequestTemplate`], whose bytes are then sent any number of times; a [`SlottedTemplate`] has
+//!   places in it that are filled anew each time.
 //! - [`state`]: the [`ResponseDecoder`] is told what to [`expect`](ResponseDecoder::expect), then
 //!   turns a [`ReceiveBuffer`](crate::buffer::ReceiveBuffer) into events. All its states are there.
 //! - `head`: finds and reads a head at once with `httparse`; `scan` takes over, a byte at a time,
@@ -29,5 +30,8 @@ pub mod state;
 pub use error::{RemoteError, Snippet};
 pub use event::{End, Event, Headers, ResponseHead, Version};
 pub use limits::Limits;
-pub use request::{Method, RequestBuilder, RequestError, RequestKind, RequestTemplate};
+pub use request::{
+    Method, Piece, RequestBuilder, RequestError, RequestKind, RequestTemplate, SlotError,
+    SlottedBuilder, SlottedTemplate, check_field,
+};
 pub use state::ResponseDecoder;

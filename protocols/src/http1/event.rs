@@ -83,7 +83,7 @@ impl<'b> ResponseHead<'b> {
 
     /// The header fields in the order received.
     pub fn headers(&self) -> Headers<'b> {
-        Headers { rest: split_line(self.raw).1 }
+        Headers::of_head(self.raw)
     }
 
     /// The first value of the field `name`, in any case.
@@ -97,6 +97,13 @@ impl<'b> ResponseHead<'b> {
 #[derive(Clone, Debug)]
 pub struct Headers<'b> {
     rest: &'b [u8],
+}
+
+impl<'b> Headers<'b> {
+    /// The fields of a head that was kept as [`ResponseHead::raw`]; of no bytes, none.
+    pub fn of_head(raw: &'b [u8]) -> Self {
+        Headers { rest: split_line(raw).1 }
+    }
 }
 
 impl<'b> Iterator for Headers<'b> {

@@ -5,6 +5,10 @@
 //! connection (a Content-Length that is not the body's, a transfer coding that nobody applies) is
 //! refused here rather than counted later as the target's fault.
 
+mod slotted;
+
+pub use slotted::{Piece, SlotError, SlottedBuilder, SlottedTemplate};
+
 use std::{fmt, str::FromStr};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -65,6 +69,9 @@ pub enum RequestError {
         /// The length of the body.
         body_bytes: usize,
     },
+    /// A Content-Length in a request with slots, whose length is known only once they are filled.
+    #[error("Content-Length cannot be set: it is computed from the body")]
+    ComputedLength,
     /// A body on TRACE (RFC 9110, 9.3.8).
     #[error("a TRACE request cannot have a body")]
     TraceBody,
@@ -112,6 +119,12 @@ impl Method {
     /// RFC 9110, 8.6: a method that expects content says so even when it has none.
     fn expects_content(&self) -> bool {
         matches!(self, Method::Post | Method::Put | Method::Patch)
+    }
+
+    /// RFC 9110, 9.2.2: whether sending it twice has the effect of sending it once.
+    pub fn is_idempotent(&self) -> bool {
+        use Method::{Delete, Get, Head, Options, Put, Trace};
+        matches!(self, Get | Head | Put | Delete | Options | Trace)
     }
 }
 
@@ -290,7 +303,11 @@ impl RequestBuilder {
     }
 }
 
-fn check_field(name: &str, value: &[u8]) -> Result<(), RequestError> {
+/// Checks a header field by itself: a name that is a token, a value without control characters.
+///
+/// # Errors
+/// Which of the two is wrong.
+pub fn check_field(name: &str, value: &[u8]) -> Result<(), RequestError> {
     if !is_token_all(name) {
         return Err(RequestError::HeaderName { name: name.to_owned() });
     }

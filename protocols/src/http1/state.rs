@@ -88,6 +88,12 @@ impl ResponseDecoder {
         self.forget_response();
     }
 
+    /// Bounds the decoded bytes of the bodies to come, or lets them be of any length.
+    #[inline]
+    pub fn limit_body(&mut self, bytes_max: Option<u64>) {
+        self.limits.body_bytes_max = bytes_max;
+    }
+
     /// Announces one more request whose response is to come behind those awaited already.
     #[inline]
     pub fn expect(&mut self, kind: RequestKind) {
