@@ -88,6 +88,8 @@ impl Bridge {
         let ticket = Ticket { bridge: self, id };
         self.collect();
         async move {
+            // Named whole: by its fields alone it would be copied, and itself dropped here and now.
+            let ticket = &ticket;
             poll_fn(|context| match ticket.bridge.waiting.borrow_mut().get_mut(&ticket.id) {
                 Some(Some(waker)) => {
                     waker.clone_from(context.waker());

@@ -3,6 +3,8 @@
 pub mod backoff;
 pub mod endpoint;
 pub mod http;
+pub mod session;
+pub mod status;
 
 use std::io;
 use std::time::Duration;
@@ -70,6 +72,9 @@ fn cut_failure(error: &io::Error, timeout: Duration) -> Failure {
         }
         io::ErrorKind::ConnectionAborted => {
             Failure::new(FailureKind::Cancelled, "cut off at the end of the run")
+        }
+        io::ErrorKind::NotConnected => {
+            Failure::new(FailureKind::Other, "connection used after an exchange on it was given up")
         }
         io::ErrorKind::OutOfMemory => {
             Failure::new(FailureKind::Protocol, format!("response too large: {error}"))

@@ -16,7 +16,7 @@ use rows::OpenRows;
 
 use std::time::Duration;
 
-use crate::clock::{Origin, nanos};
+use crate::clock::{NANOS_PER_SECOND, Origin, nanos};
 use crate::lease::{Budget, LeaseOf};
 use crate::mailbox::{Receiver, Sender};
 use crate::record::{
@@ -97,6 +97,8 @@ struct ShardState {
     granted: bool,
     /// When it was last heard of.
     heard_ns: u64,
+    /// End of the last interval that it reported.
+    reported_ns: u64,
     users: u64,
     outcome: ShardOutcome,
     warm_up: WarmUpCounts,
@@ -140,7 +142,7 @@ pub struct Progress {
     pub phase: Phase,
     /// Users running at the shards' last reports.
     pub users: u64,
-    /// Users that should run by now.
+    /// Users that are aimed at.
     pub users_wanted: u64,
     /// Users are being started or stopped.
     pub spawning: bool,
@@ -191,6 +193,8 @@ pub struct Coordinator {
     phase: Phase,
     ended_by: Option<EndedBy>,
     stopped_ns: Option<u64>,
+    /// When as many users ran as were asked for.
+    spawned_ns: Option<u64>,
 }
 
 /// How long a shard that is ending may be silent before it is given up, and may take for its last report.
@@ -231,6 +235,7 @@ impl Coordinator {
             phase: Phase::Running,
             ended_by: None,
             stopped_ns: None,
+            spawned_ns: None,
         }
     }
 
@@ -247,6 +252,7 @@ impl Coordinator {
         if self.phase == Phase::Running {
             self.spawn_users(now_ns);
             self.deal_first_grants();
+            self.end_without_users(now_ns);
         }
         self.give_up_on_late_shards(now_ns);
         self.close_rows(self.origin.unix_second(now_ns).saturating_sub(ROW_OPEN_SECONDS));
@@ -327,7 +333,7 @@ impl Coordinator {
         Progress {
             phase: self.phase,
             users: self.users(),
-            users_wanted: self.ramp.users(),
+            users_wanted: self.ramp.target(),
             spawning: self.ramp.is_spawning(),
             requests: self.requests,
             failures: self.failures,
@@ -354,6 +360,7 @@ impl Coordinator {
         RunOutcome {
             // A run that was stopped in its warm-up measured nothing, beginning there.
             started_at: self.origin.system_time(from_ns.min(ended_ns)),
+            counted_from: Duration::from_nanos(from_ns),
             measured: Duration::from_nanos(ended_ns.saturating_sub(from_ns)),
             warm_up: (warm_up_end_ns > 0).then(|| WarmUp {
                 duration: self.plan.warm_up,
@@ -390,10 +397,28 @@ impl Coordinator {
             }
         }
         if let Some(users) = news.completed {
+            self.spawned_ns = Some(now_ns);
             self.events.push(RunEvent::SpawningComplete { users });
             if self.plan.reset_stats {
                 self.reset_stats(now_ns);
             }
+        }
+    }
+
+    /// A budget that nobody is left to spend would keep the run for ever. Without one it goes on, as Locust's does.
+    fn end_without_users(&mut self, now_ns: u64) {
+        let has_budget = self.budget.is_some() || self.iterations.is_some();
+        let (true, Some(spawned_ns), false) =
+            (has_budget, self.spawned_ns, self.ramp.is_spawning() || self.ramp.has_shape())
+        else {
+            return;
+        };
+        // A shard has heard of its users by the interval after the one in which they were told of.
+        let seen_ns = spawned_ns.saturating_add(NANOS_PER_SECOND);
+        let is_idle = |shard: &&ShardState| shard.users == 0 && shard.reported_ns > seen_ns;
+        let mut open = self.shards.iter().filter(|shard| !shard.finished).peekable();
+        if self.ramp.users() > 0 && open.peek().is_some() && open.all(|shard| is_idle(&shard)) {
+            self.stop(now_ns, EndedBy::NoUsers);
         }
     }
 
@@ -501,6 +526,7 @@ impl Coordinator {
         }
         let shard = &mut self.shards[index];
         shard.users = snapshot.users;
+        shard.reported_ns = snapshot.window_end_ns;
         shard.warm_up = warm_up;
         shard.in_flight = snapshot.in_flight;
         shard.outcome.absorb(&snapshot);
@@ -529,6 +555,7 @@ fn shard_states(plan: &RunPlan, links: Vec<ShardLink>) -> Vec<ShardState> {
         users_told: 0,
         granted: false,
         heard_ns: 0,
+        reported_ns: 0,
         users: 0,
         outcome: ShardOutcome::new(index, plan.shards[index], plan.runtime),
         warm_up: WarmUpCounts::default(),
@@ -544,7 +571,7 @@ fn shard_states(plan: &RunPlan, links: Vec<ShardLink>) -> Vec<ShardState> {
 fn measured_end(ended_by: EndedBy, stopped_ns: u64, entries: &[MergedEntry]) -> u64 {
     let last_ns = entries.iter().filter_map(|entry| entry.counts.last_end_ns).max();
     match (ended_by, last_ns) {
-        (EndedBy::Requests | EndedBy::Iterations, Some(last_ns)) => last_ns,
+        (EndedBy::Requests | EndedBy::Iterations | EndedBy::NoUsers, Some(last_ns)) => last_ns,
         (_, Some(last_ns)) => last_ns.max(stopped_ns),
         (_, None) => stopped_ns,
     }

@@ -20,6 +20,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
+use rustix::net::RecvFlags;
 
 /// Which runtime a shard runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,6 +122,20 @@ impl SocketHandle {
                 let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
             }
             Self::Sim(socket) => socket.shut_down(),
+        }
+    }
+
+    /// Whether a read would return at once: with bytes, with the end of the stream, or with an error.
+    pub(crate) fn is_readable(&self) -> bool {
+        match self {
+            Self::Descriptor(fd) => {
+                // SAFETY: as in `shut_down`.
+                let socket = unsafe { BorrowedFd::borrow_raw(*fd) };
+                let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+                let peeked = rustix::net::recv(socket, &mut [0_u8; 1], flags);
+                !matches!(peeked, Err(rustix::io::Errno::AGAIN))
+            }
+            Self::Sim(socket) => socket.is_readable(),
         }
     }
 }
@@ -237,7 +252,24 @@ pub(crate) fn buffer_full(full: loadr_protocols::buffer::BufferFull) -> io::Erro
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
     use super::*;
+
+    #[test]
+    fn an_idle_socket_is_readable_once_the_far_end_has_spoken_or_gone() {
+        let (mut here, mut there) = UnixStream::pair().unwrap();
+        let handle = SocketHandle::Descriptor(here.as_raw_fd());
+        assert!(!handle.is_readable());
+        there.write_all(b"x").unwrap();
+        assert!(handle.is_readable() && handle.is_readable(), "a look takes nothing");
+        here.read_exact(&mut [0]).unwrap();
+        assert!(!handle.is_readable());
+        drop(there);
+        assert!(handle.is_readable());
+    }
 
     #[test]
     fn names_of_runtimes_read_back() {

@@ -7,7 +7,8 @@
 //!
 //! **Deadlines.** A read that is merely dropped can lose bytes on io_uring, so a deadline never drops one: when it
 //! passes, the socket is shut down, the kernel completes whatever was in flight, and the operation reports the cut.
-//! The end of a run uses the same way out.
+//! The end of a run uses the same way out, and so does whoever drops an operation in its middle all the same: the
+//! stream is cut off and of no more use, but the kernel lets go of what it was lent.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -71,11 +72,18 @@ impl ReadHalf {
     /// `TimedOut` when the deadline passed, `ConnectionAborted` when the run ended, `OutOfMemory` when the buffer is at
     /// its bound and nobody consumed, otherwise what the kernel said.
     pub async fn fill(&mut self) -> io::Result<usize> {
+        let midway = Midway(&self.guard);
         let received = self.io.read(&mut self.buffer).await;
+        midway.end();
         match self.guard.cut.get() {
             None => received,
             Some(cut) => Err(cut.into()),
         }
+    }
+
+    /// Whether an idle stream has ended or has bytes to read, which a look at the socket tells.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.guard.cut.get().is_some() || self.guard.handle.is_readable()
     }
 
     /// The bytes received and not yet consumed.
@@ -107,7 +115,9 @@ impl WriteHalf {
     /// # Errors
     /// As [`ReadHalf::fill`].
     pub async fn write_all(&mut self, bytes: Bytes) -> io::Result<()> {
+        let midway = Midway(&self.guard);
         let sent = self.io.write_all(bytes).await;
+        midway.end();
         match self.guard.cut.get() {
             None => sent,
             Some(cut) => Err(cut.into()),
@@ -120,6 +130,8 @@ impl WriteHalf {
 enum Cut {
     Deadline,
     RunEnded,
+    /// An operation was dropped in its middle: nobody knows which bytes it moved.
+    Dropped,
 }
 
 impl From<Cut> for io::Error {
@@ -127,6 +139,7 @@ impl From<Cut> for io::Error {
         match cut {
             Cut::Deadline => io::ErrorKind::TimedOut.into(),
             Cut::RunEnded => io::ErrorKind::ConnectionAborted.into(),
+            Cut::Dropped => io::ErrorKind::NotConnected.into(),
         }
     }
 }
@@ -166,6 +179,25 @@ impl Guard {
     fn cut_off(&self, cut: Cut) {
         self.cut.set(Some(cut));
         self.handle.shut_down();
+    }
+}
+
+/// An operation that has begun: dropped before its [`Self::end`], it cuts the stream off.
+struct Midway<'g>(&'g Guard);
+
+impl Midway<'_> {
+    #[inline]
+    fn end(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Midway<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        if self.0.cut.get().is_none() {
+            self.0.cut_off(Cut::Dropped);
+        }
     }
 }
 

@@ -101,7 +101,7 @@ impl Class {
         };
         http.set_deadline(start_ns + nanos(self.timeout));
         let request = self.request.bytes().clone();
-        http.exchange(context, request, self.request.kind(), 1).await.map(drop)
+        http.exchange(context, request, self.request.kind(), 1, &mut ()).await.map(drop)
     }
 }
 

@@ -592,3 +592,14 @@ fn idle_tasks_leave_the_shard_to_others() {
     let outcome = script.run(for_ms(200, plan(2, 1)));
     assert!(entry(&outcome, "GET", "/").1 >= 15);
 }
+
+/// Users of one shard end by themselves, with the rest of its block of the budget unspent.
+#[test]
+fn a_budget_that_nobody_is_left_to_spend_does_not_keep_the_run() {
+    let mut script = Script { rows: Some(10), ..Script::default() };
+    let tasks = vec![script.task("t", 1, &[Step::Row, Step::Exchange(1)])];
+    script.class("User", tasks);
+    let outcome = script.run(RunPlan { iterations: Some(100), ..plan(7, 2) });
+    assert_eq!(outcome.ended_by, EndedBy::NoUsers);
+    assert_eq!(entry(&outcome, "GET", "/").1, 10);
+}

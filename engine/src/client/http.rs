@@ -1,7 +1,7 @@
 //! HTTP/1.1 over one connection: requests out, responses in, one at a time or pipelined.
 //!
-//! Request bytes come ready-made from a template; bodies of responses are counted and dropped piece by piece, so that a
-//! connection holds no more than its receive buffer whatever it downloads.
+//! Request bytes come ready-made from a template. Heads and bodies of responses are shown to a [`ResponseSink`] piece by
+//! piece and then dropped, so that a connection holds no more than its receive buffer whatever it downloads.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -9,7 +9,9 @@ use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use loadr_protocols::http1::{End, Event, Limits, RemoteError, RequestKind, ResponseDecoder};
+use loadr_protocols::http1::{
+    End, Event, Limits, RemoteError, RequestKind, ResponseDecoder, ResponseHead,
+};
 
 use super::stream_failure;
 use crate::outcome::{Failure, FailureKind};
@@ -23,6 +25,24 @@ const SEND_FIRST_BYTES_MAX: usize = 16 * 1024;
 /// Most unanswered bytes of requests with which nobody watches the sending. They fit the least send buffer that Linux
 /// gives a socket (`net.ipv4.tcp_wmem`, first figure), so the kernel cannot stop halfway.
 const UNWATCHED_BYTES_MAX: usize = 4 * 1024;
+
+/// Where a response goes that somebody wants to see.
+///
+/// It is dispatched statically: for `()`, which wants nothing, neither call is there.
+pub trait ResponseSink {
+    /// Takes what it wants of the head; it comes before the body.
+    fn head(&mut self, head: &ResponseHead<'_>);
+    /// Takes the next piece of the body, never empty.
+    fn body(&mut self, piece: &[u8]);
+}
+
+impl ResponseSink for () {
+    #[inline]
+    fn head(&mut self, _: &ResponseHead<'_>) {}
+
+    #[inline]
+    fn body(&mut self, _: &[u8]) {}
+}
 
 /// A response as far as statistics go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +88,18 @@ impl HttpConnection {
         Self { sender: Sender::Idle(write), receiver, timeout }
     }
 
+    /// Changes what [`Self::new`] was told: the timeout that failures name, and the bytes of a body that are too many.
+    pub fn set_bounds(&mut self, timeout: Duration, body_bytes_max: Option<u64>) {
+        self.timeout = timeout;
+        self.receiver.decoder.limit_body(body_bytes_max);
+    }
+
+    /// Whether the target has closed the connection or sent what nobody asked for, which a look at the idle socket
+    /// tells: it costs a system call.
+    pub fn is_stale(&self) -> bool {
+        self.receiver.read.is_stale()
+    }
+
     /// Sends `count` requests of one kind, encoded back to back in `requests`, and waits for the next response.
     ///
     /// Where the kernel sends by itself, the response is awaited at once: an exchange then costs one wake-up instead of
@@ -81,6 +113,7 @@ impl HttpConnection {
         requests: Bytes,
         kind: RequestKind,
         count: u64,
+        sink: &mut impl ResponseSink,
     ) -> Result<Response, Failure> {
         for _ in 0..count {
             self.receiver.decoder.expect(kind);
@@ -97,22 +130,22 @@ impl HttpConnection {
                 // What became of the sending is told by what comes back, or by the end of that: a target may answer and
                 // close before it has read everything (RFC 9112, 9.6), and then its answer counts.
                 match sending.as_mut().poll(&mut nobody) {
-                    Poll::Ready(_) => self.receiver.response(context, timeout).await,
+                    Poll::Ready(_) => self.receiver.response(context, timeout, sink).await,
                     Poll::Pending if unwatched => {
-                        let response = self.receiver.response(context, timeout).await?;
+                        let response = self.receiver.response(context, timeout, sink).await?;
                         // The kernel had room for all of it: this has long completed, and does not wait.
                         let _ = sending.await;
                         Ok(response)
                     }
                     Poll::Pending => {
                         let _ = sending.await;
-                        self.receiver.response(context, timeout).await
+                        self.receiver.response(context, timeout, sink).await
                     }
                 }
             }
             _ => {
                 self.begin_sending(requests);
-                self.response(context).await
+                self.response(context, sink).await
             }
         }
     }
@@ -135,12 +168,16 @@ impl HttpConnection {
     ///
     /// # Errors
     /// The connection is of no more use after one.
-    pub async fn response(&mut self, context: &Context) -> Result<Response, Failure> {
+    pub async fn response(
+        &mut self,
+        context: &Context,
+        sink: &mut impl ResponseSink,
+    ) -> Result<Response, Failure> {
         let (sender, receiver) = (&mut self.sender, &mut self.receiver);
         if matches!(sender, Sender::Idle(_)) {
-            return receiver.response(context, self.timeout).await;
+            return receiver.response(context, self.timeout, sink).await;
         }
-        let mut receiving = pin!(receiver.response(context, self.timeout));
+        let mut receiving = pin!(receiver.response(context, self.timeout, sink));
         poll_fn(|task| {
             if let Sender::Busy(sending) = sender
                 && let Poll::Ready(write) = sending.as_mut().poll(task)
@@ -156,8 +193,11 @@ impl HttpConnection {
     ///
     /// # Errors
     /// The connection is of no more use after one.
-    pub fn received_response(&mut self) -> Result<Option<Response>, Failure> {
-        self.receiver.received_response()
+    pub fn received_response(
+        &mut self,
+        sink: &mut impl ResponseSink,
+    ) -> Result<Option<Response>, Failure> {
+        self.receiver.received_response(sink)
     }
 
     /// Bytes received of the response that is not complete.
@@ -201,9 +241,10 @@ impl Receiver {
         &mut self,
         context: &Context,
         timeout: Duration,
+        sink: &mut impl ResponseSink,
     ) -> Result<Response, Failure> {
         loop {
-            if let Some(response) = self.received_response()? {
+            if let Some(response) = self.received_response(sink)? {
                 return Ok(response);
             }
             let received = self.read.fill().await;
@@ -217,11 +258,18 @@ impl Receiver {
     }
 
     #[inline]
-    fn received_response(&mut self) -> Result<Option<Response>, Failure> {
+    fn received_response(
+        &mut self,
+        sink: &mut impl ResponseSink,
+    ) -> Result<Option<Response>, Failure> {
         loop {
             match self.decoder.next(self.read.buffer()) {
-                Ok(Some(Event::Head(head))) => self.status = head.status(),
-                Ok(Some(Event::Body(_) | Event::Interim { .. })) => {}
+                Ok(Some(Event::Head(head))) => {
+                    self.status = head.status();
+                    sink.head(&head);
+                }
+                Ok(Some(Event::Body(piece))) => sink.body(piece),
+                Ok(Some(Event::Interim { .. })) => {}
                 Ok(Some(Event::End(end))) => return Ok(Some(self.finish(end))),
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(remote_failure(&error)),
@@ -260,6 +308,10 @@ fn remote_failure(error: &RemoteError) -> Failure {
         | RemoteError::ClosedInBody { .. }
         | RemoteError::ClosedInChunkedBody { .. } => {
             Failure::new(FailureKind::Closed, error.to_string())
+        }
+        RemoteError::BodyTooLong { limit } => {
+            let message = format!("response body larger than {limit} bytes");
+            Failure::new(FailureKind::Protocol, message)
         }
         _ => Failure::new(FailureKind::Protocol, error.to_string()),
     }

@@ -11,6 +11,8 @@ use crate::runtime::RuntimeKind;
 pub struct RunOutcome {
     /// Start of the measured part, after the warm-up.
     pub started_at: SystemTime,
+    /// The same, since the run's origin.
+    pub counted_from: Duration,
     /// Length of the measured part.
     pub measured: Duration,
     /// The warm-up, which nothing else here includes.
@@ -100,6 +102,8 @@ pub enum EndedBy {
     Shape,
     /// A task asked for the end.
     Test,
+    /// Every user had ended by itself, with some of the budget left that nobody will spend.
+    NoUsers,
     /// A threshold was crossed that the run was not to go on with.
     Threshold,
     /// The load that was asked for could not be made.
@@ -119,6 +123,7 @@ impl EndedBy {
             Self::Iterations => "iterations",
             Self::Shape => "shape",
             Self::Test => "test",
+            Self::NoUsers => "no-users",
             Self::Threshold => "threshold",
             Self::Refused => "refused",
             Self::Signal => "signal",

@@ -107,9 +107,19 @@ impl Ramp {
         self.dispatcher.user_count()
     }
 
+    /// Users that are aimed at.
+    pub(super) fn target(&self) -> u64 {
+        self.dispatcher.target()
+    }
+
     /// Users of each class that should run now.
     pub(super) fn users_by_class(&self) -> Vec<u64> {
         (0..self.classes.len()).map(|class| self.dispatcher.users_of_class(class)).collect()
+    }
+
+    /// The users change over the run.
+    pub(super) fn has_shape(&self) -> bool {
+        self.shape.is_some()
     }
 
     /// A ramp is under way.

@@ -114,10 +114,22 @@ pub(crate) async fn read<T: AsyncReadRent>(
     buffer: &mut ReceiveBuffer,
 ) -> io::Result<usize> {
     let (storage, offset) = buffer.take_storage(1).map_err(buffer_full)?;
+    let lent = Lent(buffer);
     let (received, storage) = half.read(storage.slice_mut(offset..)).await;
     let count = *received.as_ref().unwrap_or(&0);
-    buffer.restore_storage(storage.into_inner(), count);
+    lent.0.restore_storage(storage.into_inner(), count);
+    std::mem::forget(lent);
     received
+}
+
+/// A buffer whose memory the driver has. Where the read is dropped in its middle, the memory stays with the driver until
+/// the kernel lets go of it, and the buffer is left empty instead of without the bytes that it counts.
+struct Lent<'b>(&'b mut ReceiveBuffer);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
 }
 
 #[inline]

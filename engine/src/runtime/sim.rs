@@ -357,6 +357,13 @@ impl SimSocket {
         Ok(())
     }
 
+    pub(crate) fn is_readable(&self) -> bool {
+        let pipe = self.incoming.borrow();
+        let arrived =
+            pipe.pieces.front().map(|(arrives_ns, _)| *arrives_ns <= self.world.0.now_ns.get());
+        pipe.reset || arrived.unwrap_or(pipe.ended)
+    }
+
     pub(crate) fn shut_down(&self) {
         for pipe in [&self.incoming, &self.outgoing] {
             let mut pipe = pipe.borrow_mut();

@@ -125,7 +125,7 @@ impl Control {
             // A turn of the runtime at least, so that those without an ending are gone.
             self.pause().await;
             let late = self.give_up_ns.is_some_and(|at_ns| self.shard.now_ns() >= at_ns);
-            if late || self.shard.users.running() == 0 || self.commands.is_closed() {
+            if late || self.shard.users.active() == 0 || self.commands.is_closed() {
                 return;
             }
             self.turn();

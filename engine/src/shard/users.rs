@@ -64,6 +64,7 @@ impl Users {
 
     /// The user's tasks are over.
     fn leave(&self, user: &Rc<UserState>) {
+        self.revive(user);
         let class = &mut self.classes.borrow_mut()[user.class() as usize];
         if class.staying.remove(&user.index()).is_some() {
             class.leaving.insert(user.index(), Rc::clone(user));
@@ -73,7 +74,12 @@ impl Users {
     fn forget(&self, user: &UserState) {
         self.classes.borrow_mut()[user.class() as usize].leaving.remove(&user.index());
         self.running.set(self.running.get() - 1);
-        if user.is_starved() {
+        self.revive(user);
+    }
+
+    /// What the user waited for is no longer what it does.
+    fn revive(&self, user: &UserState) {
+        if user.revive() {
             self.starved.set(self.starved.get() - 1);
         }
     }

@@ -165,6 +165,11 @@ impl Dispatcher {
         &self.assignment
     }
 
+    /// Users that the ramp aims at.
+    pub fn target(&self) -> u64 {
+        self.target
+    }
+
     /// All users that should run now.
     pub fn user_count(&self) -> u64 {
         self.spawned.len() as u64

@@ -112,6 +112,9 @@ impl Life {
         if let Left::Set { .. } = self.run_set(root).await {
             // Interrupting the root, which is no set of its own, is an error of the test: no `on_stop` in Locust.
             self.on_stops.borrow_mut().clear();
+            let name = &self.class.model.name;
+            let message = "a task outside any task set has interrupted it: the user ends";
+            self.context.record_exception(name, message);
         }
     }
 
@@ -218,17 +221,19 @@ impl Life {
         if self.class.model.fresh_session {
             self.actor.renew_session();
         }
+        // The clock is asked only where the task is counted.
+        let counted = self.class.entries.get(action.0 as usize).copied().flatten();
+        let counted = counted.map(|entry| (entry, self.context.now_ns()));
         self.context.take_failure();
-        let start_ns = self.context.now_ns();
         let result = self.act(Some(action)).await;
         if let Err(exit @ TaskExit::Error(_)) = &result {
             self.report(exit, name);
         }
-        if let Some(Some(entry)) = self.class.entries.get(action.0 as usize) {
+        if let Some((entry, start_ns)) = counted {
             let failure = self.context.take_failure();
             let (end_ns, failed) = (self.context.now_ns(), failure.is_some());
             let exchange = Exchange { start_ns, end_ns, failed, ..Exchange::default() };
-            self.context.record_task(*entry, &exchange, failure.as_ref());
+            self.context.record_task(entry, &exchange, failure.as_ref());
         }
         result
     }
@@ -252,7 +257,7 @@ impl Life {
 
     /// Waits as the set says, or else as the class does; pacing is kept by whoever says it.
     async fn wait(&self, set: &TaskSetModel, own: &mut Pacing) {
-        let now_ns = self.context.now_ns();
+        let now_ns = || self.context.now_ns();
         let mut users = self.pacing.get();
         let (wait, pacing) = match set.wait {
             Some(wait) => (wait, own),

@@ -118,18 +118,19 @@ impl Pacing {
 }
 
 impl WaitTime {
-    /// The next wait; `function` gives the seconds of the front end's functions.
+    /// The next wait; `now_ns` is asked where the time matters, and `function` gives the seconds of the front end's
+    /// functions.
     pub fn next(
         self,
         pacing: &mut Pacing,
-        now_ns: u64,
+        now_ns: impl FnOnce() -> u64,
         random: &mut SplitMix64,
         function: impl FnOnce(u32) -> f64,
     ) -> Duration {
         match self {
             Self::Constant(wait) => seconds(wait),
             Self::Between(low, high) => seconds(low + (high - low) * random.unit()),
-            Self::ConstantPacing(period) => Duration::from_nanos(pacing.next_ns(period, now_ns)),
+            Self::ConstantPacing(period) => Duration::from_nanos(pacing.next_ns(period, now_ns())),
             // 1 - u is never 0, so the logarithm is finite.
             Self::Poisson(rate) => seconds(-(1.0 - random.unit()).ln() / rate),
             Self::Function(index) => seconds(function(index)),
@@ -149,7 +150,7 @@ mod tests {
 
     fn next(wait: WaitTime, pacing: &mut Pacing, now_ms: u64) -> u64 {
         let mut random = SplitMix64::new(1);
-        wait.next(pacing, now_ms * 1_000_000, &mut random, |_| -1.0).as_millis() as u64
+        wait.next(pacing, || now_ms * 1_000_000, &mut random, |_| -1.0).as_millis() as u64
     }
 
     #[test]
@@ -182,7 +183,7 @@ mod tests {
         fn waits_lie_between_their_bounds(low in 0.0f64..10.0, span in 0.0f64..10.0, seed: u64) {
             let mut random = SplitMix64::new(seed);
             let wait = WaitTime::Between(low, low + span);
-            let drawn = wait.next(&mut Pacing::new(0), 0, &mut random, |_| 0.0).as_secs_f64();
+            let drawn = wait.next(&mut Pacing::new(0), || 0, &mut random, |_| 0.0).as_secs_f64();
             prop_assert!(drawn >= low - 1e-6 && drawn <= low + span + 1e-6);
         }
     }

@@ -256,6 +256,11 @@ impl Context {
         self.shard.sleep_until(self.now_ns().saturating_add(nanos(duration))).await;
     }
 
+    /// Waits within a task until a moment, in nanoseconds since the run's origin; not at all where it has passed.
+    pub async fn sleep_until(&self, deadline_ns: u64) {
+        self.shard.sleep_until(deadline_ns).await;
+    }
+
     /// Waits between tasks; a user that is told to stop meanwhile ends there.
     pub async fn wait(&self, duration: Duration) {
         if self.is_stopping() {

@@ -87,8 +87,9 @@ impl UserState {
         !self.starved.replace(true)
     }
 
-    pub(crate) fn is_starved(&self) -> bool {
-        self.starved.get()
+    /// True if it was starved until now.
+    pub(crate) fn revive(&self) -> bool {
+        self.starved.take()
     }
 
     pub(crate) fn note_failure(&self, failure: &Failure) {
@@ -166,7 +167,8 @@ impl UserState {
         work: impl Future<Output = T> + 'static,
     ) -> impl Future<Output = Option<T>> + 'static {
         let cancel = Rc::new(Cancel::default());
-        if self.stopping.get() {
+        // A task that may still end may still begin work.
+        if self.body.cancelled.get() || self.has_ended.get() {
             cancel.cancel();
         }
         self.background.borrow_mut().push(Rc::clone(&cancel));

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use loadr_engine::client::backoff::Backoff;
 use loadr_engine::client::http::{HttpConnection, Response};
+use loadr_engine::client::status::status_failure;
 use loadr_engine::outcome::{Failure, FailureKind};
 use loadr_engine::record::Exchange;
 use loadr_engine::user::Context;
 
 use super::{PreparedTarget, UrlClass};
-use crate::status::status_failure;
 
 /// How long a target is given to close a connection after it was agreed to be closed, in nanoseconds.
 const CLOSE_WAIT_NS: u64 = 100_000_000;
@@ -142,7 +142,7 @@ impl UrlUser {
     /// Sends what may be sent, then receives what has come.
     async fn round(&mut self, line: &mut Line) -> Result<Next, Failure> {
         let mut response = match self.begin(line).await {
-            0 if line.outstanding > 0 => line.http.response(&self.context).await?,
+            0 if line.outstanding > 0 => line.http.response(&self.context, &mut ()).await?,
             0 => return Ok(if self.is_used_up(line) { Next::Reconnect } else { Next::End }),
             count => self.exchange(line, count).await?,
         };
@@ -151,7 +151,7 @@ impl UrlUser {
             if !response.keep_alive {
                 return Ok(Next::AwaitClose);
             }
-            match line.http.received_response()? {
+            match line.http.received_response(&mut ())? {
                 Some(next) => response = next,
                 None => return Ok(Next::GoOn),
             }
@@ -184,7 +184,7 @@ impl UrlUser {
         line.outstanding += count as usize;
         let requests = target.requests(count as usize, self.is_used_up(line));
         self.set_deadline(line);
-        line.http.exchange(&self.context, requests, target.kind, count).await
+        line.http.exchange(&self.context, requests, target.kind, count, &mut ()).await
     }
 
     /// The oldest outstanding exchange decides when the connection is given up.

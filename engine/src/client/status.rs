@@ -1,12 +1,15 @@
 //! Status codes in words.
+//!
+//! The text of a failed status is its code and registered reason phrase, never what the target wrote there: the error
+//! report counts equal texts together.
 
 use std::borrow::Cow;
 
-use loadr_engine::outcome::{Failure, FailureKind};
+use crate::outcome::{Failure, FailureKind};
 
 /// The failure that a response with an unexpected status counts as.
 #[cold]
-pub(crate) fn status_failure(status: u16) -> Failure {
+pub fn status_failure(status: u16) -> Failure {
     let message = match status_line(status) {
         Some(line) => Cow::Borrowed(line),
         None => Cow::Owned(format!("{status}")),

@@ -1,0 +1,10 @@
+//! The HTTP client of tasks, against scripted targets in virtual time.
+
+#![cfg(not(loom))]
+
+mod calls;
+mod connections;
+mod hostile;
+mod prepared;
+mod redirects;
+mod world;
