@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use crate::desk::{Desk, ROOT_CONTENT};
-use crate::request::{Refusal, Request};
+use crate::request::{Payload, Refusal, Request};
 use crate::response::{Framing, is_without_content, write_interim};
 use crate::route::Route;
+use crate::shop::{self, Answer, Content};
 use crate::tail::{Chunked, Tail};
 
 /// Content up to this size is copied behind its head, so that pipelined small answers leave in one
@@ -14,12 +15,12 @@ const INLINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Appends the answer to `request`; what is too long to be copied is returned.
 ///
-/// `delay_ns` is how long the answer was put off, `payload` what the request brought along: the
-/// body for `/echo`, the head for `/headers`.
+/// `delay_ns` is how long the answer was put off, `payload` what the request brought along, where
+/// its route [reads](Route::reads_body) it.
 pub(crate) fn write(
     request: &Request,
     delay_ns: u64,
-    payload: Cow<'_, [u8]>,
+    payload: Payload<'_>,
     desk: &Desk,
     out: &mut Vec<u8>,
 ) -> Tail {
@@ -28,14 +29,17 @@ pub(crate) fn write(
         Route::Root | Route::Close => writer.text(200, ROOT_CONTENT, out),
         Route::Bytes(bytes) => return writer.content(bytes, out),
         Route::Chunked(bytes) => return writer.chunked(bytes, out),
-        Route::Echo => return writer.echo(payload, out),
+        Route::Echo => return writer.echo(payload.body, out),
         Route::Status(status) => writer.status(status, out),
         Route::Delay { .. } | Route::RandomDelay(_) | Route::Stall(_) => {
             let text = format!("delayed {:.6} ms\n", delay_ns as f64 / 1e6);
             writer.text(200, text.as_bytes(), out);
         }
         Route::Count => writer.text(200, desk.shared.stats().to_string().as_bytes(), out),
-        Route::Headers => writer.text(200, &payload, out),
+        Route::Headers => writer.text(200, &payload.head, out),
+        Route::Shop(page) => {
+            return writer.page(shop::answer(page, request, &payload, &desk.shared), out);
+        }
         Route::NotFound => writer.text(404, b"no such path\n", out),
         Route::BadParameter(usage) => writer.text(400, format!("{usage}\n").as_bytes(), out),
     }
@@ -61,7 +65,7 @@ impl Writer<'_> {
 
     fn text(&self, status: u16, text: &[u8], out: &mut Vec<u8>) {
         self.head(status, Framing::Text(text.len()), out);
-        if !self.request.head_only {
+        if !self.request.head_only() {
             out.extend_from_slice(text);
         }
     }
@@ -84,7 +88,7 @@ impl Writer<'_> {
 
     fn content(&self, bytes: u64, out: &mut Vec<u8>) -> Tail {
         self.head(200, Framing::Bytes(bytes), out);
-        if self.request.head_only {
+        if self.request.head_only() {
             return Tail::Nothing;
         }
         let tail = Tail::content(bytes);
@@ -102,7 +106,7 @@ impl Writer<'_> {
             Framing::Chunked { trailer: Chunked::has_trailer(bytes) }
         };
         self.head(200, framing, out);
-        if self.request.head_only {
+        if self.request.head_only() {
             return Tail::Nothing;
         }
         if self.request.http_1_0 {
@@ -115,7 +119,23 @@ impl Writer<'_> {
 
     fn echo(&self, body: Cow<'_, [u8]>, out: &mut Vec<u8>) -> Tail {
         self.head(200, Framing::Bytes(body.len() as u64), out);
-        if self.request.head_only {
+        self.body(body, out)
+    }
+
+    fn page(&self, answer: Answer, out: &mut Vec<u8>) -> Tail {
+        let (framing, body) = match answer.content {
+            Content::Nothing => (Framing::Nothing, Cow::default()),
+            Content::Text(text) => (Framing::Text(text.len()), Cow::Borrowed(text.as_bytes())),
+            Content::Json(json) => (Framing::Json(json.len()), Cow::Owned(json.into_bytes())),
+        };
+        let keep_alive = self.request.keep_alive;
+        self.desk.heads.write_with(&answer.fields, answer.status, framing, keep_alive, out);
+        self.body(body, out)
+    }
+
+    /// Content that is there as a whole: short content is copied.
+    fn body(&self, body: Cow<'_, [u8]>, out: &mut Vec<u8>) -> Tail {
+        if self.request.head_only() {
             return Tail::Nothing;
         }
         if body.len() > INLINE_BYTES_MAX {

@@ -5,8 +5,8 @@
 
 use crate::request::{BodyFraming, Refusal};
 
-/// The largest body that `/echo` collects: 16 MiB. Bodies of other routes are read over and may
-/// have any size.
+/// The largest body that is collected for its answer, as `/echo` does: 16 MiB. Bodies of other
+/// routes are read over and may have any size.
 pub(crate) const COLLECTED_BYTES_MAX: usize = 16 << 20;
 
 /// The longest chunk-size or trailer line taken.
@@ -16,7 +16,7 @@ const LINE_BYTES_MAX: usize = 4096;
 const TRAILER_BYTES_MAX: usize = 16 * 1024;
 
 const TOO_LARGE: Refusal =
-    Refusal { status: 413, reason: "an echoed body may have 16777216 bytes" };
+    Refusal { status: 413, reason: "a body that is used may have 16777216 bytes" };
 
 /// Reads one body.
 #[derive(Debug)]

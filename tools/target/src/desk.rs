@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::request::{self, BodyFraming, Refusal, Request};
+use crate::request::{self, BodyFraming, Method, Refusal, Request};
 use crate::response::{Framing, Heads};
 use crate::route::Route;
 use crate::shared::Shared;
@@ -98,7 +98,8 @@ impl LastHead {
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.request = Some(request);
+        // HEAD is answered otherwise, and the shop counts other methods apart.
         self.is_plain_root =
-            request.route == Route::Root && request.keep_alive && !request.head_only;
+            request.route == Route::Root && request.keep_alive && request.method == Method::Get;
     }
 }

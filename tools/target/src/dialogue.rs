@@ -16,7 +16,7 @@ use crate::answer;
 use crate::body::BodyReader;
 use crate::desk::Desk;
 use crate::law::SEQUENCES_MAX;
-use crate::request::{BodyFraming, Refusal, Request};
+use crate::request::{BodyFraming, Payload, Refusal, Request};
 use crate::response::write_interim;
 use crate::route::Route;
 use crate::stall::PLANS_MAX;
@@ -56,7 +56,7 @@ enum Phase {
 struct Reading {
     request: Request,
     body: BodyReader,
-    /// The head, where the answer repeats it.
+    /// The head, where the answer depends on it.
     head: Vec<u8>,
 }
 
@@ -126,7 +126,7 @@ impl Dialogue {
     /// Writes the answer that was put off.
     pub(crate) fn resume(&mut self, desk: &mut Desk, out: &mut Vec<u8>) {
         if let Phase::Waiting { request, delay_ns } = self.phase {
-            let tail = self.finish(&request, delay_ns, Cow::Borrowed(&[]), desk, out);
+            let tail = self.finish(&request, delay_ns, Payload::default(), desk, out);
             debug_assert!(tail.is_nothing(), "answers that are put off are short");
         }
     }
@@ -155,19 +155,19 @@ impl Dialogue {
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Option<Need> {
-        let repeats_head = request.route == Route::Headers;
+        let head = if request.route.reads_head() { head } else { &[] };
         if request.body == BodyFraming::None {
-            let payload = if repeats_head { head } else { &[] };
-            return self.answer(request, Cow::Borrowed(payload), desk, out);
+            let payload = Payload { head: Cow::Borrowed(head), body: Cow::default() };
+            return self.answer(request, payload, desk, out);
         }
-        match BodyReader::new(request.body, request.route == Route::Echo) {
+        match BodyReader::new(request.body, request.route.reads_body(request.method)) {
             Err(refusal) => self.refuse(refusal, desk, out),
             Ok(body) => {
                 if request.expects_continue {
                     write_interim(100, out);
                 }
-                let head = if repeats_head { head.to_vec() } else { Vec::new() };
-                self.phase = Phase::Body(Box::new(Reading { request, body, head }));
+                let reading = Reading { request, body, head: head.to_vec() };
+                self.phase = Phase::Body(Box::new(reading));
                 None
             }
         }
@@ -192,15 +192,15 @@ impl Dialogue {
             return None;
         };
         let Reading { request, body, head } = *reading;
-        let payload = if head.is_empty() { body.into_content() } else { head };
-        self.answer(request, Cow::Owned(payload), desk, out)
+        let payload = Payload { head: Cow::Owned(head), body: Cow::Owned(body.into_content()) };
+        self.answer(request, payload, desk, out)
     }
 
     /// Answers a request that has been read whole, now or later.
     fn answer(
         &mut self,
         request: Request,
-        payload: Cow<'_, [u8]>,
+        payload: Payload<'_>,
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Option<Need> {
@@ -221,7 +221,7 @@ impl Dialogue {
         &mut self,
         request: &Request,
         delay_ns: u64,
-        payload: Cow<'_, [u8]>,
+        payload: Payload<'_>,
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Tail {
@@ -231,6 +231,7 @@ impl Dialogue {
         request.keep_alive &= !(request.http_1_0 && matches!(request.route, Route::Chunked(_)));
         let tail = answer::write(&request, delay_ns, payload, desk, out);
         desk.counts().count_served(RouteKind::from(request.route), 1);
+        desk.counts().shop.count(&request);
         self.phase = if request.keep_alive { Phase::Head } else { Phase::Ended { midway: false } };
         tail
     }
@@ -292,10 +293,13 @@ mod tests {
             "{ROOT}{ROOT}HEAD / HTTP/1.1\r\nHost: a\r\n\r\n{ROOT}\
              POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\
              PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n\
+             POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\nuser=a\
              GET /status/204 HTTP/1.1\r\nHost: a\r\n\r\n{ROOT}{ROOT}"
         );
         let (whole, _) = feed(&input, input.len());
-        assert_eq!(whole.matches("HTTP/1.1 ").count(), 9);
+        assert_eq!(whole.matches("HTTP/1.1 ").count(), 10);
+        assert!(whole.contains(r#""user":"a"}"#), "the head and the body of a login are kept");
         assert_eq!(whole.matches("hello world\n").count(), 5);
         for piece in 1..input.len() {
             let (out, need) = feed(&input, piece);

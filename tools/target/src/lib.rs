@@ -9,7 +9,7 @@
 //! # Routes
 //!
 //! Any method will do, HEAD is answered without content, a request body is read over, and queries
-//! are ignored where none is listed. Durations are `500ms`, `2s`, `1m`, `250us`, or a bare number
+//! are ignored where none is listed (the [shop](#the-shop) minds methods and bodies). Durations are `500ms`, `2s`, `1m`, `250us`, or a bare number
 //! of milliseconds (`0.5`); at most an hour.
 //!
 //! | Path | Answer |
@@ -25,6 +25,33 @@
 //! | `/headers` | the request head as it came |
 //! | `/close` | `Connection: close`, and so it does |
 //! | `/count` | lines `route count`, then `total count`: requests answered so far, without this one |
+//!
+//! # The shop
+//!
+//! A small application for scenarios to run against: it answers as the Flask shop of loadr's tests
+//! does. A method that is not listed gets 405 (HEAD does where GET does), OPTIONS the `Allow` field
+//! alone. Bodies that are used (of `/login`, `/things`, `/upload`) may have 16 MiB.
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `POST /login` | of a form or JSON with a `user` (up to 256 bytes, else 400): `{"token":"…","user":"…"}`, and the cookie `session` |
+//! | `POST /logout` | 204, and the cookie is gone |
+//! | `GET /account` | `{"user":"…"}` with the cookie of a login, else 401 |
+//! | `GET /orders` | `{"orders":[]}` with `Authorization: Bearer TOKEN` of a login, else 401 |
+//! | `GET /products/N` | `{"id":N,"name":"product N","price":3N}` |
+//! | `POST /things` | 202, `{"id":"…","n":…,"status":"PENDING"}`: `n` is that of a JSON body, or null |
+//! | `GET /things/ID` | `{"id":"…","status":"PENDING"}`, from the third time on `ACTIVE`; 404 for an ID that is not known |
+//! | `GET /old` | 302 to `/` |
+//! | `GET /flaky` | `yes`, and every third time 503, `no` |
+//! | `POST /upload` | of a form: `{"fields":{…},"files":{"NAME":BYTES}}`, the first of each name; 400 for a broken multipart body |
+//! | `GET /counts` | `{"logins":{"USER":N},"requests":{"GET /products/<int:number>":N}}`, itself uncounted |
+//!
+//! `/counts` has the names of Flask: `METHOD /rule`, and `METHOD unknown` for what is answered 404
+//! or 405 because there is no such page; methods nobody has heard of are `OTHER`. Of the target's
+//! other routes it has `/` alone. The latest million of tokens and of things are known; a million
+//! users have logins of their own in the counts, the others one sum, `(others)`.
+//!
+//! # Delays, faults and ends
 //!
 //! Answers to the three kinds of delay say how long they were put off: `delayed 12.345678 ms\n`. A
 //! delay counts from when the request is reached: requests pipelined on one connection are answered
@@ -68,6 +95,7 @@ mod request;
 mod response;
 mod route;
 mod shared;
+mod shop;
 mod slab;
 mod stall;
 mod stats;

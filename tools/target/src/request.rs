@@ -4,6 +4,7 @@
 //! keep-alive) is decided here. The target is strict where leniency would hide a fault of the
 //! generator under test: a bare LF, a missing Host, both length headers and the like are refused.
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
 use crate::route::Route;
@@ -39,17 +40,75 @@ pub(crate) enum BodyFraming {
     Chunked,
 }
 
+/// A request method, as far as routes tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Options,
+    Other,
+}
+
+impl Method {
+    /// Every method, in the order of their numbers.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Get,
+        Self::Head,
+        Self::Post,
+        Self::Put,
+        Self::Patch,
+        Self::Delete,
+        Self::Options,
+        Self::Other,
+    ];
+
+    fn parse(name: &str) -> Self {
+        Self::ALL.into_iter().find(|method| method.as_str() == name).unwrap_or(Self::Other)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
 /// All that answering a request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) route: Route,
-    /// The method is HEAD: the answer has no body.
-    pub(crate) head_only: bool,
+    pub(crate) method: Method,
     /// The client speaks HTTP/1.0: it knows neither chunks nor interim answers.
     pub(crate) http_1_0: bool,
     pub(crate) keep_alive: bool,
     pub(crate) body: BodyFraming,
     pub(crate) expects_continue: bool,
+}
+
+impl Request {
+    /// The method is HEAD: the answer has no body.
+    pub(crate) fn head_only(&self) -> bool {
+        self.method == Method::Head
+    }
+}
+
+/// What a request brought along, as far as its answer depends on it.
+#[derive(Debug, Default)]
+pub(crate) struct Payload<'a> {
+    /// The request head, as it came.
+    pub(crate) head: Cow<'a, [u8]>,
+    pub(crate) body: Cow<'a, [u8]>,
 }
 
 /// Reads the request head that `input` begins with: the request and the bytes of its head, or
@@ -102,7 +161,7 @@ fn decide(head: &httparse::Request<'_, '_>) -> Result<Request, Refusal> {
     }
     Ok(Request {
         route: Route::parse(head.path.unwrap_or("")),
-        head_only: head.method == Some("HEAD"),
+        method: Method::parse(head.method.unwrap_or("")),
         http_1_0,
         keep_alive: !fields.close && (!http_1_0 || fields.keep_alive),
         body: fields.framing(http_1_0)?,
@@ -219,6 +278,15 @@ mod tests {
     }
 
     #[test]
+    fn methods_are_told_apart_to_the_letter() {
+        for (index, method) in Method::ALL.into_iter().enumerate() {
+            let text = format!("{} / HTTP/1.1\r\nHost: a\r\n\r\n", method.as_str());
+            assert_eq!((request(&text).method, method as usize), (method, index));
+        }
+        assert_eq!(request("get / HTTP/1.1\r\nHost: a\r\n\r\n").method, Method::Other);
+    }
+
+    #[test]
     fn framing_follows_the_length_headers() {
         for (fields, body) in [
             ("", BodyFraming::None),
@@ -261,7 +329,7 @@ mod tests {
             assert_eq!(parse(&text[..end]), Ok(None), "{end}");
         }
         let (request, _) = parse(text).unwrap().unwrap();
-        assert!(request.head_only && request.expects_continue && !request.http_1_0);
+        assert!(request.head_only() && request.expects_continue && !request.http_1_0);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) enum Framing {
     /// So many bytes of text.
     Text(usize),
+    /// So many bytes of JSON.
+    Json(usize),
     /// So many bytes of any kind.
     Bytes(u64),
     Chunked {
@@ -40,11 +42,27 @@ impl Heads {
 
     /// Appends a complete head.
     pub(crate) fn write(&self, status: u16, framing: Framing, keep_alive: bool, out: &mut Vec<u8>) {
+        self.write_with("", status, framing, keep_alive, out);
+    }
+
+    /// Appends a complete head with `fields` in it: lines, each with its CRLF.
+    pub(crate) fn write_with(
+        &self,
+        fields: &str,
+        status: u16,
+        framing: Framing,
+        keep_alive: bool,
+        out: &mut Vec<u8>,
+    ) {
         status_line(status, out);
         out.extend_from_slice(&self.common);
+        out.extend_from_slice(fields.as_bytes());
         let _infallible = match framing {
             Framing::Text(len) => {
                 write!(out, "Content-Type: text/plain\r\nContent-Length: {len}\r\n")
+            }
+            Framing::Json(len) => {
+                write!(out, "Content-Type: application/json\r\nContent-Length: {len}\r\n")
             }
             Framing::Bytes(len) => {
                 write!(out, "Content-Type: application/octet-stream\r\nContent-Length: {len}\r\n")
@@ -97,6 +115,7 @@ fn reason(status: u16) -> &'static str {
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        405 => "Method Not Allowed",
         413 => "Content Too Large",
         417 => "Expectation Failed",
         429 => "Too Many Requests",
@@ -181,6 +200,10 @@ mod tests {
         );
         let chunked = text(200, Framing::Chunked { trailer: true }, true);
         assert!(chunked.contains("Trailer: X-Body-Bytes\r\nTransfer-Encoding: chunked\r\n"));
+        let mut with_fields = Vec::new();
+        heads.write_with("A: b\r\n", 200, Framing::Json(2), true, &mut with_fields);
+        let with_fields = String::from_utf8(with_fields).unwrap();
+        assert!(with_fields.contains("GMT\r\nA: b\r\nContent-Type: application/json\r\n"));
         for framing in [Framing::Nothing, Framing::UntilClose] {
             assert!(!text(204, framing, true).contains("Content-Length"));
         }

@@ -5,6 +5,8 @@
 
 use crate::law::{Draw, Law};
 use crate::query::{duration_ns, parameter};
+use crate::request::Method;
+use crate::shop::Page;
 use crate::stall::StallPlan;
 
 /// The largest body that `/bytes/N` and `/chunked/N` send: 1 GiB.
@@ -26,6 +28,7 @@ pub(crate) enum Route {
     RandomDelay(Draw),
     Count,
     Headers,
+    Shop(Page),
     NotFound,
     /// A known path whose parameter makes no sense; the text says which.
     BadParameter(&'static str),
@@ -55,7 +58,7 @@ impl Route {
                 status(text).map(Self::Status),
                 "/status/N: N is 100 to 999, without 101 (switching protocols)",
             ),
-            _ => return Self::NotFound,
+            _ => return Page::parse(name, Some(text)).map_or(Self::NotFound, Self::Shop),
         };
         route.unwrap_or(Self::BadParameter(usage))
     }
@@ -77,7 +80,21 @@ impl Route {
                 ),
                 Self::RandomDelay,
             ),
-            _ => Self::NotFound,
+            _ => Page::parse(path, None).map_or(Self::NotFound, Self::Shop),
+        }
+    }
+
+    /// Whether the answer depends on more of the request head than the decision made about it.
+    pub(crate) fn reads_head(self) -> bool {
+        matches!(self, Self::Headers | Self::Shop(_))
+    }
+
+    /// Whether the answer depends on the body; others are read over.
+    pub(crate) fn reads_body(self, method: Method) -> bool {
+        match self {
+            Self::Echo => true,
+            Self::Shop(page) => page.reads_body(method),
+            _ => false,
         }
     }
 }
@@ -91,7 +108,7 @@ fn origin_form(target: &str) -> &str {
 }
 
 /// A number of digits only: `parse` alone would take a sign.
-fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
+pub(crate) fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
@@ -139,6 +156,8 @@ mod tests {
             ("/close", Route::Close),
             ("/count", Route::Count),
             ("/headers", Route::Headers),
+            ("/login?next=/", Route::Shop(Page::Login)),
+            ("/products/7?a", Route::Shop(Page::Product(7))),
             ("/nothing", Route::NotFound),
             ("/bytes", Route::NotFound),
             ("/echo/1", Route::NotFound),

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::law::Sequences;
+use crate::shop::Shop;
 use crate::stall::Stalls;
 use crate::stats::{TargetStats, ThreadCounts};
 
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) counts: Vec<ThreadCounts>,
     pub(crate) sequences: Sequences,
     pub(crate) stalls: Stalls,
+    pub(crate) shop: Shop,
 }
 
 impl Shared {
@@ -32,6 +34,7 @@ impl Shared {
             counts: (0..threads).map(|_| ThreadCounts::default()).collect(),
             sequences: Sequences::default(),
             stalls: Stalls::default(),
+            shop: Shop::default(),
         })
     }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::route::Route;
+use crate::shop::Tally;
 
 /// The routes of a target, as its counts tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,8 @@ pub enum RouteKind {
     Count,
     /// `/headers`
     Headers,
+    /// Any page of the shop; `/` counts for itself.
+    Shop,
     /// Any path that is none of the others, answered with 404.
     NotFound,
     /// Requests refused as they stand: broken heads or bodies, limits exceeded, parameters that
@@ -43,7 +46,7 @@ pub enum RouteKind {
 
 impl RouteKind {
     /// Every kind, in the order in which `/count` lists them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Root,
         Self::Bytes,
         Self::Delay,
@@ -55,6 +58,7 @@ impl RouteKind {
         Self::RandomDelay,
         Self::Count,
         Self::Headers,
+        Self::Shop,
         Self::NotFound,
         Self::Refused,
     ];
@@ -73,6 +77,7 @@ impl RouteKind {
             Self::RandomDelay => "random-delay",
             Self::Count => "count",
             Self::Headers => "headers",
+            Self::Shop => "shop",
             Self::NotFound => "not-found",
             Self::Refused => "refused",
         }
@@ -93,6 +98,7 @@ impl From<Route> for RouteKind {
             Route::RandomDelay(_) => Self::RandomDelay,
             Route::Count => Self::Count,
             Route::Headers => Self::Headers,
+            Route::Shop(_) => Self::Shop,
             Route::NotFound => Self::NotFound,
             Route::BadParameter(_) => Self::Refused,
         }
@@ -138,6 +144,7 @@ pub(crate) struct ThreadCounts {
     accepted: AtomicU64,
     closed: AtomicU64,
     served: [AtomicU64; RouteKind::ALL.len()],
+    pub(crate) shop: Tally,
 }
 
 impl ThreadCounts {
@@ -170,7 +177,7 @@ impl ThreadCounts {
 
 /// Adds to a counter that only the calling thread writes.
 #[inline]
-fn add(counter: &AtomicU64, amount: u64) {
+pub(crate) fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Release);
 }
 

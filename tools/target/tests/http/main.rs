@@ -13,3 +13,4 @@ mod delays;
 mod faults;
 mod lifecycle;
 mod routes;
+mod shop;
