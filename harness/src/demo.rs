@@ -31,7 +31,7 @@ pub(crate) fn demo(mut args: LoadArgs) -> Result<u8, DemoError> {
     }
     let target = start_target()?;
     args.urls = vec![format!("http://{}/", target.local_addr())];
-    let exit_code = run::execute(Plan::from_args(&args, 2)?)?;
+    let exit_code = run::execute(Plan::of_urls(&args, 2)?)?;
     target.stop()?;
     Ok(exit_code)
 }

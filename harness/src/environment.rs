@@ -58,6 +58,11 @@ pub struct RuntimeUsed {
     pub fallback: Option<String>,
 }
 
+/// Memory of this machine, in bytes.
+pub fn memory_bytes() -> Option<u64> {
+    read("/proc/meminfo").as_deref().and_then(|text| kib_field(text, "MemTotal"))
+}
+
 impl Environment {
     /// Describes this machine and build.
     pub fn gather(runtime: RuntimeUsed) -> Self {
@@ -67,9 +72,7 @@ impl Environment {
             machine: Machine {
                 hostname: read("/proc/sys/kernel/hostname"),
                 cpu_model: read("/proc/cpuinfo").as_deref().and_then(cpu_model),
-                memory_bytes: read("/proc/meminfo")
-                    .as_deref()
-                    .and_then(|text| kib_field(text, "MemTotal")),
+                memory_bytes: memory_bytes(),
             },
             kernel,
             cpus: Cpus {

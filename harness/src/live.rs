@@ -1,16 +1,17 @@
 //! What a person sees while the load runs, on standard error.
 //!
 //! On a terminal two lines are redrawn in place: elapsed and remaining time with a bar, then users, rate,
-//! failures, and the median and 99th percentile of the last interval. Elsewhere (a file, a CI log) the same
-//! figures come as plain lines, every two seconds in a run shorter than a minute, else every ten, so that a
-//! long run does not fill the log. `--only-summary` shows nothing. All text is made by pure functions of a
-//! [`LiveRow`].
+//! failures, and the median and 99th percentile of the last interval. While users are being started or stopped
+//! it says how many of those wanted there are. Elsewhere (a file, a CI log) the same figures come as plain
+//! lines, every two seconds in a run shorter than a minute, else every ten, so that a long run does not fill
+//! the log. `--only-summary` shows nothing. All text is made by pure functions of a [`LiveRow`], and fits 80
+//! columns.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use loadr_engine::coordinator::Progress;
+use loadr_engine::coordinator::{Phase, Progress};
 
 use crate::report::model::TimesMs;
 use crate::report::units::{clock, count, nanoseconds, rate};
@@ -36,6 +37,8 @@ pub struct LiveRow {
     pub fraction_done: Option<f64>,
     /// Users running.
     pub users: u64,
+    /// Users that should run, while some are being started or stopped.
+    pub users_wanted: Option<u64>,
     /// Whether this is still the warm-up, whose exchanges count nowhere else.
     pub warming_up: bool,
     /// Exchanges since the start, or those of the warm-up while that lasts.
@@ -54,9 +57,12 @@ impl LiveRow {
     /// The row of a run's progress; what the coordinator cannot know stays for the caller to fill in.
     pub fn of_progress(progress: &Progress, elapsed: Duration) -> Self {
         let warming_up = progress.warming_up;
+        // A run that ends lets its users go without starting those that were still to come.
+        let is_ramping = progress.spawning && progress.phase == Phase::Running;
         let row = Self {
             elapsed,
             users: progress.users,
+            users_wanted: is_ramping.then_some(progress.users_wanted),
             warming_up,
             requests: if warming_up { progress.warm_up_requests } else { progress.requests },
             failures: progress.failures,
@@ -188,41 +194,57 @@ fn times(row: &LiveRow) -> String {
 
 /// The figures under the bar.
 fn status(row: &LiveRow) -> String {
+    let users = users(row);
     if row.warming_up {
-        let (users, requests) = (count(row.users), count(row.requests));
-        return format!("{users} users  warming up, {requests} requests");
+        return format!("{users}  warming up, {} requests", count(row.requests));
     }
-    format!(
-        "{} users  {} req/s  {} failures  p50 {}  p99 {}",
-        count(row.users),
-        rate(row.requests_per_s),
-        count(row.failures),
-        time(row.p50_ns),
-        time(row.p99_ns)
-    )
+    let (rate, failures) = (rate(row.requests_per_s), count(row.failures));
+    let p99 = time(row.p99_ns);
+    match row.users_wanted {
+        None => {
+            let p50 = time(row.p50_ns);
+            format!("{users}  {rate} req/s  {failures} failures  p50 {p50}  p99 {p99}")
+        }
+        // The median makes room.
+        Some(_) => format!("{users}  {rate} req/s  {failures} failures  p99 {p99}"),
+    }
+}
+
+/// `100 users`, or where the ramp stands: `spawning 37 of 100 users`, `stopping users, 100 to 37`.
+fn users(row: &LiveRow) -> String {
+    let users = count(row.users);
+    match row.users_wanted {
+        None => format!("{users} users"),
+        Some(wanted) if row.users > wanted => {
+            format!("stopping users, {users} to {}", count(wanted))
+        }
+        Some(wanted) => format!("spawning {users} of {} users", count(wanted)),
+    }
 }
 
 /// Headings of the plain lines.
 fn heading() -> String {
     format!(
-        "{:>8} {:>8} {:>8} {:>14} {:>11} {:>10} {:>9} {:>9}",
+        "{:>7} {:>7} {:>13} {:>13} {:>9} {:>9} {:>7} {:>7}",
         "elapsed", "left", "users", "requests", "req/s", "failures", "p50", "p99"
     )
 }
 
-/// One plain line.
+/// One plain line; users as `37/100` while a ramp is under way.
 fn plain(row: &LiveRow) -> String {
+    let wanted = row.users_wanted.map_or_else(String::new, |wanted| format!("/{}", count(wanted)));
+    let times = match row.warming_up {
+        true => "warming up".to_owned(), // whose times count nowhere
+        false => format!("{:>7} {:>7}", time(row.p50_ns), time(row.p99_ns)),
+    };
     format!(
-        "{:>8} {:>8} {:>8} {:>14} {:>11} {:>10} {:>9} {:>9}{}",
+        "{:>7} {:>7} {:>13} {:>13} {:>9} {:>9} {times:>15}",
         clock(row.elapsed),
         row.remaining.map_or_else(|| "-".to_owned(), clock),
-        count(row.users),
+        count(row.users) + &wanted,
         count(row.requests),
         rate(row.requests_per_s),
         count(row.failures),
-        time(row.p50_ns),
-        time(row.p99_ns),
-        if row.warming_up { "  warming up" } else { "" }
     )
 }
 
@@ -233,7 +255,6 @@ fn time(ns: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loadr_engine::coordinator::Phase;
     use loadr_engine::record::SeriesRow;
 
     fn row(elapsed_s: u64) -> LiveRow {
@@ -242,6 +263,7 @@ mod tests {
             remaining: Some(Duration::from_secs(10 - elapsed_s.min(10))),
             fraction_done: Some(0.7),
             users: 256,
+            users_wanted: None,
             warming_up: false,
             requests: 2_060_184,
             failures: 3,
@@ -261,9 +283,9 @@ mod tests {
             .expect("memory takes every write");
         assert_eq!(
             String::from_utf8(out).expect("text"),
-            " elapsed     left    users       requests       req/s   failures       p50       p99\n   \
-             00:07    00:03      256      2,060,184     294,312          3    217 us   1.34 ms\n   \
-             00:09        -        0              0        0.00          0         -         -\n"
+            "elapsed    left         users      requests     req/s  failures     p50     p99\n  \
+             00:07   00:03           256     2,060,184   294,312         3  217 us 1.34 ms\n  \
+             00:09       -             0             0      0.00         0       -       -\n"
         );
     }
 
@@ -281,7 +303,42 @@ mod tests {
     fn a_warm_up_is_named() {
         let warming_up = LiveRow { warming_up: true, ..row(7) };
         assert_eq!(status(&warming_up), "256 users  warming up, 2,060,184 requests");
-        assert!(plain(&warming_up).ends_with("  warming up"));
+        assert!(plain(&warming_up).ends_with(" 3      warming up"));
+        assert_eq!(plain(&warming_up).len(), heading().len());
+    }
+
+    #[test]
+    fn a_ramp_says_where_it_stands() {
+        let ramp = |users, wanted| LiveRow { users, users_wanted: Some(wanted), ..row(7) };
+        let up = ramp(37, 100);
+        assert_eq!(status(&up), "spawning 37 of 100 users  294,312 req/s  3 failures  p99 1.34 ms");
+        assert!(plain(&up).starts_with("  00:07   00:03        37/100     2,060,184 "));
+        assert!(status(&ramp(100, 37)).starts_with("stopping users, 100 to 37  "));
+        let warming_up = LiveRow { warming_up: true, requests: 9, ..up };
+        assert_eq!(status(&warming_up), "spawning 37 of 100 users  warming up, 9 requests");
+    }
+
+    #[test]
+    fn large_figures_fit_80_columns() {
+        let large = LiveRow {
+            elapsed: Duration::from_secs(35_999),
+            remaining: Some(Duration::from_secs(35_999)),
+            users: 99_999,
+            requests: 9_999_999_999,
+            failures: 999_999,
+            requests_per_s: 999_999.0,
+            p50_ns: Some(999_400_000),
+            p99_ns: Some(99_900_000),
+            ..row(7)
+        };
+        let ramp = LiveRow { users_wanted: Some(100_000), failures: 99_999, ..large };
+        for row in [large, ramp, LiveRow { users: 100_000, users_wanted: Some(99_999), ..ramp }] {
+            assert!(status(&row).len() <= 80, "{}", status(&row));
+        }
+        let thousands = LiveRow { users: 9_999, users_wanted: Some(10_000), ..large };
+        for line in [heading(), plain(&large), plain(&thousands)] {
+            assert!(line.len() <= 80, "{line}");
+        }
     }
 
     #[test]
@@ -304,6 +361,11 @@ mod tests {
         let row = LiveRow::of_progress(&progress, Duration::from_secs(3));
         assert_eq!((row.requests, row.requests_per_s), (9_000, 250.0));
         assert_eq!((row.p50_ns, row.p99_ns), (Some(250_000), Some(495_000)));
+        assert_eq!(row.users_wanted, None);
+        let ramp = Progress { users_wanted: 100, spawning: true, ..progress.clone() };
+        let wanted = |ramp| LiveRow::of_progress(&ramp, Duration::ZERO).users_wanted;
+        assert_eq!(wanted(ramp.clone()), Some(100));
+        assert_eq!(wanted(Progress { phase: Phase::Stopping, ..ramp }), None);
         let warming_up = Progress { warming_up: true, latest: None, ..progress };
         let row = LiveRow::of_progress(&warming_up, Duration::ZERO);
         assert_eq!((row.requests, row.p50_ns), (70, None));

@@ -7,10 +7,12 @@
 //! one.
 
 pub mod csv;
+pub mod errors;
 pub mod locust;
 pub mod model;
 pub mod text;
 pub mod units;
 
 pub use csv::CsvFiles;
+pub use errors::Errors;
 pub use model::Report;

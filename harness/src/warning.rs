@@ -5,6 +5,7 @@
 //! both, so that every threshold is tested. Warnings never change an exit code; they stand at the end of the
 //! report and in the saved one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use loadr_engine::clock::nanos;
@@ -13,6 +14,7 @@ use loadr_engine::record::{EntryCounts, EntryKind, OTHER_NAME};
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{Environment, GeneratorUsage};
+use crate::report::locust::has_row;
 use crate::report::units::{count, counted, percent};
 
 /// A shard busier than this, in per cent, leaves no room to tell its own delays from the target's.
@@ -37,7 +39,7 @@ const TAILS: [(&str, u64); 4] = [("p90", 10), ("p99", 100), ("p99.9", 1_000), ("
 pub enum Warning {
     /// A shard was lost, and what it measured since its last snapshot with it.
     ShardLost { shard: usize, reason: String },
-    /// No exchange ended in the measured time.
+    /// No exchange, and no task that is counted, ended in the measured time.
     NothingMeasured,
     /// The generator was compiled without optimisation.
     DebugBuild,
@@ -174,7 +176,7 @@ impl Warning {
         match self {
             Self::ShardLost { .. } => "report it with the reason above; do not use the totals",
             Self::NothingMeasured => {
-                "see the error report, or run for longer than one exchange takes"
+                "see the errors and exceptions, or run for longer than one exchange takes"
             }
             Self::DebugBuild => "build with `cargo build --release`",
             Self::GeneratorSaturated { .. } => {
@@ -252,7 +254,8 @@ fn lost_shards(outcome: &RunOutcome) -> Vec<Warning> {
 }
 
 fn nothing_measured(outcome: &RunOutcome) -> Option<Warning> {
-    (requests(outcome) == 0).then_some(Warning::NothingMeasured)
+    // Tasks that make no exchange, such as commands, are measured where they have entries.
+    (!outcome.entries.iter().any(has_row)).then_some(Warning::NothingMeasured)
 }
 
 fn saturated_shards(outcome: &RunOutcome) -> Option<Warning> {
@@ -319,18 +322,32 @@ fn doubtful_times(outcome: &RunOutcome) -> Vec<Warning> {
 }
 
 /// A target that stops answering before the end leaves users waiting, and so nothing that a percentile could show.
+///
+/// Users that wait between their tasks make pauses of their own: a silence no longer than one of those says nothing.
 fn silent_at_end(outcome: &RunOutcome) -> Option<Warning> {
-    let warm_up = outcome.warm_up.map_or(Duration::ZERO, |warm_up| warm_up.duration);
-    let ended_ns = nanos(warm_up.saturating_add(outcome.measured));
+    let ended_ns = nanos(outcome.counted_from.saturating_add(outcome.measured));
     let last_ns = exchanges(outcome).filter_map(|(_, counts)| counts.last_end_ns).max()?;
     let longest_ns =
         exchanges(outcome).filter_map(|(_, counts)| counts.response_time.max_ns()).max()?;
     let silent_ns = ended_ns.saturating_sub(last_ns);
-    let silent = silent_ns > longest_ns && silent_ns > nanos(SILENCE_MIN);
+    let usual_ns = longest_ns.max(nanos(SILENCE_MIN)).max(nanos(longest_pause(outcome)));
+    let silent = silent_ns > usual_ns;
     (outcome.cut_off > 0 && silent).then(|| Warning::SilentAtEnd {
         cut_off: outcome.cut_off,
         silent_s: silent_ns as f64 / 1e9,
     })
+}
+
+/// The longest time between two answers, as far as their seconds tell: zero where no second was without any.
+fn longest_pause(outcome: &RunOutcome) -> Duration {
+    let rows = exchanges(outcome).flat_map(|(_, counts)| &counts.per_second);
+    let seconds: BTreeSet<u64> = rows.map(|row| row.unix_second).collect();
+    let apart = seconds.iter().zip(seconds.iter().skip(1)).map(|(before, after)| after - before);
+    // From the beginning of the one second to the end of the other.
+    apart
+        .filter(|&apart| apart > 1)
+        .max()
+        .map_or(Duration::ZERO, |apart| Duration::from_secs(apart + 1))
 }
 
 /// The lowest percentile that `samples` cannot carry.

@@ -5,13 +5,16 @@ use std::time::{Duration, SystemTime};
 use loadr::environment::{Cpus, Environment, GeneratorUsage};
 use loadr::warning::{ReportedWarning, Warning};
 use loadr_engine::coordinator::{EndedBy, RunOutcome, ShardOutcome};
-use loadr_engine::record::{EntryCounts, EntryKey, EntryKind, Exchange, MergedEntry, OTHER_NAME};
+use loadr_engine::record::{
+    EntryCounts, EntryKey, EntryKind, Exchange, MergedEntry, OTHER_NAME, SecondCount,
+};
 use loadr_engine::runtime::RuntimeKind;
 
 /// A run with nothing to doubt: enough samples for p99.99, a shard with CPU time to spare.
 fn sound() -> (RunOutcome, Environment, GeneratorUsage) {
     let outcome = RunOutcome {
         started_at: SystemTime::UNIX_EPOCH,
+        counted_from: Duration::ZERO,
         measured: Duration::from_secs(10),
         warm_up: None,
         entries: vec![entry("/", 100_000, 0)],
@@ -81,6 +84,38 @@ fn a_target_that_stalls_before_the_end_is_told() {
         run.cut_off = 0;
     });
     assert_eq!(all_answered, [], "users that wait of their own accord are no silence");
+}
+
+#[test]
+fn a_silence_is_held_against_the_pauses_that_users_make() {
+    let paused = |answered_in: &[u64]| {
+        detect(|run, _, _| {
+            let counts = &mut run.entries[0].counts;
+            counts.last_end_ns = Some(6_500_000_000);
+            let row = |second: &u64| SecondCount { unix_second: *second, requests: 1, failures: 0 };
+            counts.per_second = answered_in.iter().map(row).collect();
+        })
+    };
+    let told = [Warning::SilentAtEnd { cut_off: 64, silent_s: 3.5 }];
+    assert_eq!(paused(&[100, 101, 102, 103, 104, 105, 106]), told);
+    assert_eq!(paused(&[100, 101, 103, 104, 106]), told, "pauses of three seconds at most");
+    assert_eq!(paused(&[100, 103, 106]), [], "users wait for three seconds between tasks");
+}
+
+#[test]
+fn tasks_are_no_samples_of_the_percentiles_but_measured_all_the_same() {
+    let task = |requests| {
+        let task = entry("browse", requests, requests / 2);
+        MergedEntry { key: EntryKey::new(EntryKind::Task, "TASK", "browse"), ..task }
+    };
+    assert_eq!(detect(|run, _, _| run.entries.push(task(20))), []);
+    let alone = detect(|run, _, _| (run.entries, run.cut_off) = (vec![task(20)], 0));
+    assert_eq!(alone, [], "tasks that make no exchange, such as commands");
+    let connections = detect(|run, _, _| {
+        run.entries[0].key.kind = EntryKind::Connection;
+        run.cut_off = 0;
+    });
+    assert_eq!(connections, [Warning::NothingMeasured]);
 }
 
 #[test]

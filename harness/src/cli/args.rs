@@ -1,4 +1,13 @@
-//! What can be typed: every flag with its help, in one place.
+//! What can be typed: every flag with its help.
+//!
+//! [`LoadArgs`] is what a URL and a scenario file have in common, and what only a URL needs; [`scenario`] what only a file
+//! needs; [`checks`] and [`output`] what is made of the results. Flags of Locust that this version lacks are in
+//! [`absent`](super::absent). Values are parsed here, so that every wrong one is told in the same way.
+
+mod checks;
+mod output;
+mod scenario;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +18,11 @@ use loadr_engine::runtime::RuntimeKind;
 use super::cpu_list::CpuList;
 use super::timespan::parse_timespan;
 
+pub(crate) use checks::CheckArgs;
+pub(crate) use output::{LogLevel, OutputArgs};
+pub(crate) use scenario::{ScenarioArgs, TaskStats};
+use values::{parse_run_time, parse_timeout, pipeline_depth, positive, positive_rate};
+
 const EXAMPLES: &str = "\
 Examples:
   loadr-bench demo                                       ten seconds of load on a bundled server
@@ -16,42 +30,74 @@ Examples:
   loadr-bench http://127.0.0.1:8080/ -n 100000           exactly 100000 requests
   loadr-bench http://127.0.0.1:8080/api -X POST --body '{\"a\":1}' -H 'Content-Type: application/json'
   loadr-bench http://127.0.0.1:8080/ -t 1m --warm-up 5s --save run.json --csv run
+  loadr-bench -f shop.toml -H http://127.0.0.1:8080 -u 100 -r 10 -t 5m --fail-if 'p99 > 200ms'
+  loadr-bench check shop.toml                            what is wrong with a scenario file
 
-Exit codes: 0 clean; 1 failed requests, or a shard was lost; 2 could not run (usage, files, ports, names).";
+Settings come from, each over those before it: the PT_* variables, ~/.locust.conf, locust.conf,
+[tool.locust] of pyproject.toml, loadr.toml, the file of --config, the LOCUST_* variables, the
+LOADR_* variables, and what is typed.
+
+Exit codes: 0 clean; 1 (or --exit-code-on-error) failed requests, or a shard was lost; 2 could
+not run (usage, files, ports, names); 3 a threshold was missed.";
+
+const USAGE: &str = "\
+loadr-bench [OPTIONS] URL...
+       loadr-bench [OPTIONS] [-f FILE] [USER_CLASS]...
+       loadr-bench <COMMAND>";
 
 /// Maximum load from one box: Locust's words on a thread-per-core io_uring engine.
 #[derive(Debug, Parser)]
 #[command(name = "loadr-bench", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
-#[command(arg_required_else_help = true, max_term_width = 110, allow_negative_numbers = true)]
+#[command(infer_long_args = true, max_term_width = 110, allow_negative_numbers = true)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+
+    /// Read settings from FILE as well: flags without their dashes, as in locust.conf, or TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
 
     #[command(flatten)]
     pub(crate) load: LoadArgs,
 }
 
-/// Things to do other than loading a URL.
+/// Things to do other than a run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start the bundled target on a free loopback port, load it for ten seconds and print the report
     Demo(Box<LoadArgs>),
     /// Serve the bundled target alone, until interrupted
     Target(TargetArgs),
+    /// Read a scenario file and say what is wrong with it; runs nothing
+    Check(ScenarioFileArgs),
+    /// Print the task ratio of a scenario file and the requests that one user would send; runs nothing
+    Show(ScenarioFileArgs),
+}
+
+/// A scenario file to look at.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct ScenarioFileArgs {
+    /// Scenario file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// The load and everything about it.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct LoadArgs {
-    /// URLs to load; each user loads one, and users are dealt out to several in turn. Without a scheme, http:// is meant; with --host, paths are enough
-    #[arg(value_name = "URL")]
+    /// URLs to load; each user loads one, and users are dealt out to several in turn. Without a scheme, http:// is meant; with --host, paths are enough. With -f: names of the user classes to run, all when none is given
+    #[arg(value_name = "URL or USER_CLASS")]
     pub(crate) urls: Vec<String>,
 
     /// Read further URLs from FILE, one a line; empty lines and lines that begin with # are skipped
     #[arg(long = "urls", value_name = "FILE", help_heading = "Target")]
     pub(crate) urls_file: Option<PathBuf>,
 
-    /// Base URL that paths given as URL are appended to, as in Locust
+    /// Base URL that paths are appended to: those given as URL, or those of the scenario file, whose own host it replaces
     #[arg(long, value_name = "URL", help_heading = "Target")]
     pub(crate) host: Option<String>,
 
@@ -63,15 +109,15 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "PATH", help_heading = "Target", conflicts_with = "connect_to")]
     pub(crate) unix_socket: Option<PathBuf>,
 
-    /// Users, each with a connection of its own
-    #[arg(short, long, value_name = "N", default_value_t = 64, value_parser = positive, help_heading = "Load")]
-    pub(crate) users: u64,
+    /// Users, each with a connection of its own [default: 64, or 1 with -f]
+    #[arg(short, long, value_name = "N", value_parser = positive, help_heading = "Load")]
+    pub(crate) users: Option<u64>,
 
-    /// Users started per second; without it all start at once
+    /// Users started per second [default: all at once, or 1 with -f]
     #[arg(short = 'r', long, value_name = "RATE", value_parser = positive_rate, allow_hyphen_values = true, help_heading = "Load")]
     pub(crate) spawn_rate: Option<f64>,
 
-    /// Length of the run, after the warm-up: 30s, 5m, 1h30m, or seconds [default: 10s, or unlimited with --requests]
+    /// Length of the run, after the warm-up: 30s, 5m, 1h30m, or seconds [default: 10s, or unlimited with --requests or -f]
     #[arg(
         short = 't', long, visible_short_alias = 'd', visible_alias = "duration", value_name = "TIME",
         value_parser = parse_run_time, allow_hyphen_values = true, help_heading = "Load"
@@ -86,17 +132,17 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, allow_hyphen_values = true, help_heading = "Load")]
     pub(crate) warm_up: Duration,
 
-    /// Await requests in flight at the end for this long; those still unfinished are cut off and reported as such
-    #[arg(short = 's', long, value_name = "TIME", default_value = "0s", value_parser = parse_timespan, allow_hyphen_values = true, help_heading = "Load")]
-    pub(crate) stop_timeout: Duration,
+    /// Await requests and tasks under way at the end for this long; those still unfinished are cut off and reported as such [default: 0s]
+    #[arg(short = 's', long, value_name = "TIME", value_parser = parse_timespan, allow_hyphen_values = true, help_heading = "Load")]
+    pub(crate) stop_timeout: Option<Duration>,
 
     /// Requests that each user keeps outstanding on its connection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = pipeline_depth, help_heading = "Load")]
     pub(crate) pipeline: u64,
 
-    /// Seed of everything drawn at random
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Load")]
-    pub(crate) seed: u64,
+    /// Seed of everything drawn at random [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub(crate) seed: Option<u64>,
 
     /// Method
     #[arg(
@@ -108,7 +154,7 @@ pub(crate) struct LoadArgs {
     )]
     pub(crate) method: String,
 
-    /// Header to send, 'Name: value'; repeatable
+    /// Header to send, 'Name: value'; repeatable. With -f, -H is the host, as in Locust
     #[arg(short = 'H', long, value_name = "HEADER", help_heading = "Request")]
     pub(crate) header: Vec<String>,
 
@@ -156,29 +202,11 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = positive, help_heading = "Engine")]
     pub(crate) max_names: u64,
 
-    /// Write the whole result to FILE, as JSON, histograms included
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) checks: CheckArgs,
 
-    /// Write Locust's four CSV files: PREFIX_stats.csv, _stats_history.csv, _failures.csv, _exceptions.csv
-    #[arg(long, value_name = "PREFIX", help_heading = "Output")]
-    pub(crate) csv: Option<PathBuf>,
-
-    /// Print Locust's list of entries as JSON on stdout, and the report on stderr
-    #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
-
-    /// Show nothing while the run is on
-    #[arg(long, help_heading = "Output")]
-    pub(crate) only_summary: bool,
-
-    /// No web UI: always so with a URL
-    #[arg(long, help_heading = "Output")]
-    pub(crate) headless: bool,
-
-    /// Least level of log lines on stderr
-    #[arg(short = 'L', long, value_enum, ignore_case = true, default_value_t = LogLevel::Info, help_heading = "Output")]
-    pub(crate) loglevel: LogLevel,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// The bundled target.
@@ -225,70 +253,6 @@ impl RuntimeArg {
     }
 }
 
-/// Locust's levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogLevel {
-    /// Everything
-    Debug,
-    /// What happens
-    Info,
-    /// What may be wrong
-    Warning,
-    /// What is wrong
-    Error,
-    /// As error: nothing here is beyond it
-    Critical,
-}
-
-impl From<LogLevel> for log::LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Debug => Self::Debug,
-            LogLevel::Info => Self::Info,
-            LogLevel::Warning => Self::Warn,
-            LogLevel::Error | LogLevel::Critical => Self::Error,
-        }
-    }
-}
-
-/// Most requests that a user may keep outstanding: past that it is the target's buffers that are tested.
-const PIPELINE_MAX: u64 = 4_096;
-
-fn positive(text: &str) -> Result<u64, &'static str> {
-    match text.parse() {
-        Ok(number @ 1..) => Ok(number),
-        _ => Err("it must be a whole number, 1 or more"),
-    }
-}
-
-fn pipeline_depth(text: &str) -> Result<u64, String> {
-    match text.parse() {
-        Ok(depth @ 1..=PIPELINE_MAX) => Ok(depth),
-        _ => Err(format!("it must be a whole number from 1 to {PIPELINE_MAX}")),
-    }
-}
-
-fn positive_rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("it must be a number above 0, users per second".to_owned()),
-    }
-}
-
-fn parse_run_time(text: &str) -> Result<Duration, String> {
-    match parse_timespan(text) {
-        Ok(Duration::ZERO) => Err("a run takes some time: give 1s or more".to_owned()),
-        parsed => parsed.map_err(|error| error.to_string()),
-    }
-}
-
-fn parse_timeout(text: &str) -> Result<Duration, String> {
-    match parse_timespan(text) {
-        Ok(Duration::ZERO) => Err("nothing completes in no time: give 1ms or more".to_owned()),
-        parsed => parsed.map_err(|error| error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,13 +261,5 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn rates_are_positive_numbers() {
-        assert_eq!(positive_rate("0.5"), Ok(0.5));
-        for wrong in ["0", "-1", "inf", "nan", "fast"] {
-            assert!(positive_rate(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -6,6 +6,7 @@
 //! | `--no-web` | 0.5 to 0.14.6 | `--headless` |
 //! | `--hatch-rate` | until 2.32.5 | `--spawn-rate` |
 //! | `--num-request`, `--num-requests` | 0.4 to 0.8.1 | `--requests` |
+//! | `--csv-base-name` | 0.8 to 0.14.6 | `--csv` |
 //! | `-num-request=100` | never: a slip in documents that people copy from | `--requests=100` |
 
 use std::ffi::OsString;
@@ -18,16 +19,23 @@ pub(super) struct Rewritten {
 }
 
 /// Old spellings and today's.
-const RENAMED: [(&str, &str); 7] = [
+const RENAMED: [(&str, &str); 8] = [
     ("-c", "--users"),
     ("--clients", "--users"),
     ("--no-web", "--headless"),
     ("--hatch-rate", "--spawn-rate"),
     ("--num-request", "--requests"),
     ("--num-requests", "--requests"),
+    ("--csv-base-name", "--csv"),
     // One dash: clap would read `-n` with the value `um-request=...`.
     ("-num-request", "--requests"),
 ];
+
+/// Today's name of a setting, both without dashes.
+pub(super) fn todays_name(key: &str) -> &str {
+    let old = RENAMED.iter().find(|(old, _)| old.strip_prefix("--") == Some(key));
+    old.map_or(key, |(_, new)| new.trim_start_matches('-'))
+}
 
 /// Rewrites what follows the program's name.
 pub(super) fn rewrite(arguments: impl IntoIterator<Item = OsString>) -> Rewritten {
@@ -93,6 +101,12 @@ mod tests {
         );
         assert_eq!(rewritten("x -c12").0, "x --users=12");
         assert_eq!(rewritten("x --num-requests 7 --clients=3").0, "x --requests 7 --users=3");
+    }
+
+    #[test]
+    fn settings_have_old_names_too() {
+        let names = ["clients", "csv-base-name", "users", "num-request"].map(todays_name);
+        assert_eq!(names, ["users", "csv", "users", "requests"]);
     }
 
     #[test]

@@ -1,37 +1,44 @@
 //! What the arguments mean: a plan in which everything has been checked that can be before the load.
+//!
+//! [`urls`] makes one of URLs, [`test`] of user classes; what both have in common is here.
 
-use std::collections::BTreeSet;
+mod test;
+mod urls;
+
+pub(crate) use test::classes;
+
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use loadr_engine::coordinator::{LoadPlan, RunPlan};
+use loadr_engine::client::session::LocationError;
+use loadr_engine::coordinator::RunPlan;
 use loadr_engine::limits;
 use loadr_engine::record::RecorderOptions;
-use loadr_engine::runtime::Address;
 use loadr_engine::shard::placement::{Allowance, PlacementError, PlacementRequest, place};
-use loadr_engine::spawn::dispatch::{SpawnRate, SpawnRateError};
-use loadr_engine::user::{Role, TaskStats};
-use loadr_protocols::http1::{Limits, Method, RequestBuilder, RequestError, RequestTemplate};
-use serde_json::{Value, json};
+use loadr_engine::spawn::dispatch::SpawnRateError;
+use loadr_engine::user::Workload;
+use loadr_protocols::http1::RequestError;
+use serde_json::Value;
 
-use super::args::{LoadArgs, RuntimeArg};
-use super::target_url::{TargetUrl, UrlError, resolve, split_host_port};
+use super::args::{CheckArgs, LoadArgs, OutputArgs, RuntimeArg};
+use super::target_url::UrlError;
+use crate::library::event::Events;
 use crate::report::units::counted;
-use crate::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
-
-/// Length of a run that nobody gave a length.
-const RUN_TIME_DEFAULT: Duration = Duration::from_secs(10);
+use crate::test_source::TestError;
+use urls::PIPELINE_BYTES_MAX;
 
 /// Everything a run needs, checked.
-#[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) run: RunPlan,
-    pub(crate) workload: UrlWorkload,
+    pub(crate) workload: Arc<dyn Workload>,
+    /// Who listens to what happens.
+    pub(crate) events: Arc<Events>,
     /// The runtime was not asked for by name, so another may take its place.
     pub(crate) runtime_is_free: bool,
     pub(crate) target_is_local: bool,
     pub(crate) outputs: Outputs,
+    /// Thresholds and exit codes.
+    pub(crate) checks: CheckArgs,
     /// What the user should know before the run.
     pub(crate) notices: Vec<String>,
     /// The plan as the saved report holds it.
@@ -43,8 +50,23 @@ pub(crate) struct Plan {
 pub(crate) struct Outputs {
     pub(crate) save: Option<PathBuf>,
     pub(crate) csv: Option<PathBuf>,
+    pub(crate) csv_full_history: bool,
     pub(crate) json: bool,
+    pub(crate) json_file: Option<PathBuf>,
     pub(crate) only_summary: bool,
+}
+
+impl From<&OutputArgs> for Outputs {
+    fn from(args: &OutputArgs) -> Self {
+        Self {
+            save: args.save.clone(),
+            csv: args.csv.clone(),
+            csv_full_history: args.csv_full_history,
+            json: args.json,
+            json_file: args.json_file.clone(),
+            only_summary: args.only_summary,
+        }
+    }
 }
 
 /// Why arguments make no plan; each is one line.
@@ -74,6 +96,10 @@ pub(crate) enum PlanError {
         "--pipeline {depth} of {request_bytes} bytes each is more than the {PIPELINE_BYTES_MAX} bytes kept ready a URL"
     )]
     PipelineTooLarge { depth: u64, request_bytes: usize },
+    #[error(transparent)]
+    Test(#[from] TestError),
+    #[error(transparent)]
+    Host(#[from] LocationError),
     #[error("--host is not used: every URL is whole already; give paths, such as /index.html")]
     HostUnused,
     #[error(
@@ -83,372 +109,77 @@ pub(crate) enum PlanError {
 }
 
 impl Plan {
-    /// `descriptors_per_user` is 2 where the process serves the target itself.
-    pub(crate) fn from_args(args: &LoadArgs, descriptors_per_user: u64) -> Result<Self, PlanError> {
-        let urls = read_urls(args)?;
-        let targets = Targets::prepare(args, &urls)?;
-        let shards = place(
-            &PlacementRequest {
-                shards: shards(args)?,
-                cpus: args.cpus.as_ref().map(|list| list.0.clone()),
-                target_is_local: targets.local,
-            },
-            &Allowance::of_this_process(),
-        )?;
-        let mut notices = Vec::new();
-        let users = users(args, &mut notices);
-        let shards = no_more_than_users(shards, users);
-        notice_idle(&shards, urls.len(), users, &mut notices);
-        check_limits(
-            users,
-            users.saturating_mul(descriptors_per_user),
-            &shards,
-            &targets,
-            &mut notices,
-        )?;
-        let run_time = args.run_time.or(args.requests.is_none().then_some(RUN_TIME_DEFAULT));
-        let run = RunPlan {
-            load: LoadPlan::Users {
-                users,
-                spawn_rate: args.spawn_rate.map(SpawnRate::per_sec).transpose()?,
-            },
-            users_max: users,
-            run_time,
-            warm_up: args.warm_up,
-            requests: args.requests,
-            iterations: None,
-            stop_timeout: args.stop_timeout,
-            reset_stats: false,
-            task_stats: TaskStats::Off,
-            seed: args.seed,
-            role: Role::Local,
-            shards,
-            runtime: args.runtime.preferred(),
-            recorder: RecorderOptions {
-                names_max: names_max(args, &targets.list),
-                ..RecorderOptions::default()
-            },
-        };
-        let workload = workload(args, targets.list)?;
-        let document = document(args, &urls, &run);
-        let outputs = Outputs {
-            save: args.save.clone(),
-            csv: args.csv.clone(),
-            json: args.json,
-            only_summary: args.only_summary,
-        };
-        let target_is_local = targets.local;
-        let runtime_is_free = args.runtime == RuntimeArg::Auto;
-        Ok(Self { run, workload, runtime_is_free, target_is_local, outputs, notices, document })
+    fn new(args: &LoadArgs, run: RunPlan, workload: Arc<dyn Workload>, document: Value) -> Self {
+        Self {
+            run,
+            workload,
+            events: Arc::default(),
+            runtime_is_free: args.runtime == RuntimeArg::Auto,
+            target_is_local: false,
+            outputs: Outputs::from(&args.output),
+            checks: args.checks.clone(),
+            notices: Vec::new(),
+            document,
+        }
     }
 }
 
 /// Most shards that can be asked for.
 const SHARDS_MAX: u64 = 1_024;
-/// Most bytes of a URL's pipelined requests, which each shard keeps ready.
-const PIPELINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-fn shards(args: &LoadArgs) -> Result<Option<usize>, PlanError> {
-    match args.shards {
-        Some(shards) if shards > SHARDS_MAX => Err(PlanError::TooManyShards(shards)),
-        shards => Ok(shards.map(|shards| shards as usize)),
-    }
-}
-
-/// The names that may be reported, beside those of connections, which nobody asked for.
-fn names_max(args: &LoadArgs, targets: &[UrlTarget]) -> usize {
-    let authorities: BTreeSet<&str> = targets.iter().map(|target| &*target.authority).collect();
-    usize::try_from(args.max_names).unwrap_or(usize::MAX).saturating_add(authorities.len())
-}
-
-/// The users asked for, but no more than there are requests to make.
-fn users(args: &LoadArgs, notices: &mut Vec<String>) -> u64 {
-    match args.requests {
-        Some(requests) if requests < args.users => {
-            let (needed, users) = (counted(requests, "request"), counted(requests, "user"));
-            notices.push(format!("{needed}: no more than {users} started"));
-            requests
-        }
-        _ => args.users,
-    }
+/// The CPUs of the shards.
+fn place_shards(args: &LoadArgs, target_is_local: bool) -> Result<Vec<Option<usize>>, PlanError> {
+    let shards = match args.shards {
+        Some(shards) if shards > SHARDS_MAX => return Err(PlanError::TooManyShards(shards)),
+        shards => shards.map(|shards| shards as usize),
+    };
+    let cpus = args.cpus.as_ref().map(|list| list.0.clone());
+    let request = PlacementRequest { shards, cpus, target_is_local };
+    Ok(place(&request, &Allowance::of_this_process())?)
 }
 
 /// A shard without a user would only cost its ring and its thread.
 fn no_more_than_users(mut shards: Vec<Option<usize>>, users: u64) -> Vec<Option<usize>> {
-    shards.truncate(usize::try_from(users).unwrap_or(usize::MAX));
+    shards.truncate(usize::try_from(users).unwrap_or(usize::MAX).max(1));
     shards
 }
 
-/// Says what will not do what it seems to: URLs that no user is left for, and shards that share CPUs.
-fn notice_idle(shards: &[Option<usize>], urls: usize, users: u64, notices: &mut Vec<String>) {
-    if urls as u64 > users {
-        notices
-            .push(format!("each user loads one URL: the first {users} of {urls} URLs are loaded"));
-    }
+fn notice_of_shared_cpus(shards: &[Option<usize>]) -> Option<String> {
     let cpus = Allowance::of_this_process().parallelism;
-    if shards.len() > cpus {
+    (shards.len() > cpus).then(|| {
         let cpus = counted(cpus as u64, "CPU");
-        notices
-            .push(format!("{} shards share {cpus}: none of them has one to itself", shards.len()));
+        format!("{} shards share {cpus}: none of them has one to itself", shards.len())
+    })
+}
+
+/// What the arguments say of a run, whatever it loads.
+fn run_plan(args: &LoadArgs, shards: Vec<Option<usize>>, names_max: usize) -> RunPlan {
+    RunPlan {
+        run_time: args.run_time,
+        warm_up: args.warm_up,
+        requests: args.requests,
+        stop_timeout: args.stop_timeout.unwrap_or_default(),
+        seed: args.seed.unwrap_or(SEED_DEFAULT),
+        recorder: RecorderOptions { names_max, ..RecorderOptions::default() },
+        ..RunPlan::new(0, shards, args.runtime.preferred())
     }
 }
 
-fn read_urls(args: &LoadArgs) -> Result<Vec<String>, PlanError> {
-    let mut urls = args.urls.clone();
-    if let Some(path) = &args.urls_file {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| PlanError::Unreadable { path: path.clone(), source })?;
-        let before = urls.len();
-        let lines = text.lines().map(str::trim);
-        urls.extend(
-            lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned),
-        );
-        if urls.len() == before {
-            return Err(PlanError::UrlFileEmpty(path.clone()));
-        }
-    }
-    match &args.host {
-        Some(host) if urls.is_empty() => urls.push(host.clone()),
-        Some(_) if urls.iter().all(|url| !url.starts_with('/')) => {
-            return Err(PlanError::HostUnused);
-        }
-        None if urls.is_empty() => return Err(PlanError::UrlMissing),
-        _ => {}
-    }
-    Ok(urls)
-}
+/// Seed of a run that nobody gave one.
+const SEED_DEFAULT: u64 = 1;
 
-/// The targets of a run.
-struct Targets {
-    list: Vec<UrlTarget>,
-    /// All of them are on this machine.
-    local: bool,
-}
-
-impl Targets {
-    fn prepare(args: &LoadArgs, urls: &[String]) -> Result<Self, PlanError> {
-        let parsed: Result<Vec<_>, _> =
-            urls.iter().map(|url| TargetUrl::parse(url, args.host.as_deref())).collect();
-        let parsed = parsed?;
-        let body = read_body(args)?;
-        let one_origin = parsed.iter().all(|url| url.authority == parsed[0].authority);
-        let mut local = true;
-        let list: Result<Vec<_>, PlanError> = parsed
-            .iter()
-            .map(|url| {
-                let (authority, addresses) = destination(args, url)?;
-                local &= addresses.iter().all(is_local);
-                Ok(UrlTarget {
-                    method: args.method.clone(),
-                    // As Locust's HttpUser names samples; the origin is told only where there are several.
-                    name: match one_origin {
-                        true => url.path_and_query.clone(),
-                        false => format!("http://{}{}", url.authority, url.path_and_query),
-                    },
-                    authority,
-                    addresses,
-                    request: request(args, url, body.clone(), args.no_keepalive)?,
-                    request_closing: request(args, url, body.clone(), true)?,
-                })
-            })
-            .collect();
-        Ok(Self { list: list?, local })
-    }
-}
-
-fn is_local(address: &Address) -> bool {
-    match address {
-        Address::Tcp(address) => address.ip().to_canonical().is_loopback(),
-        Address::Unix(_) => true,
-    }
-}
-
-/// Where connections for a URL go: the name shown, and the addresses.
-fn destination(args: &LoadArgs, url: &TargetUrl) -> Result<(String, Vec<Address>), PlanError> {
-    if let Some(path) = &args.unix_socket {
-        return Ok((format!("unix:{}", path.display()), vec![Address::Unix(path.clone())]));
-    }
-    let (host, port, shown) = match &args.connect_to {
-        Some(text) => {
-            let (host, port) = split_host_port(text)?;
-            (host, port, text.clone())
-        }
-        None => (url.host.clone(), url.port, url.host_port()),
-    };
-    let addresses = resolve(&host, port)?.into_iter().map(Address::Tcp).collect();
-    Ok((shown, addresses))
-}
-
-fn read_body(args: &LoadArgs) -> Result<Option<Bytes>, PlanError> {
-    match (&args.body, &args.body_file) {
-        (Some(text), _) => Ok(Some(Bytes::from(text.clone()))),
-        (None, Some(path)) => match std::fs::read(path) {
-            Ok(bytes) => Ok(Some(Bytes::from(bytes))),
-            Err(source) => Err(PlanError::Unreadable { path: path.clone(), source }),
-        },
-        (None, None) => Ok(None),
-    }
-}
-
-fn request(
-    args: &LoadArgs,
-    url: &TargetUrl,
-    body: Option<Bytes>,
-    close: bool,
-) -> Result<RequestTemplate, PlanError> {
-    let method: Method = args.method.parse()?;
-    let mut builder = RequestBuilder::new(method, &url.path_and_query).connection_close(close);
-    let given = parse_headers(&args.header)?;
-    let names = |wanted: &str| given.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    if !names("host") {
-        builder = builder.header("Host", &url.authority);
-    }
-    if !names("user-agent") {
-        builder = builder.header("User-Agent", concat!("loadr-bench/", env!("CARGO_PKG_VERSION")));
-    }
-    if let Some(authorization) = &url.authorization
-        && !names("authorization")
-    {
-        builder = builder.header("Authorization", authorization);
-    }
-    for (name, value) in given {
-        builder = builder.header(name, value);
-    }
-    if let Some(body) = body {
-        builder = builder.body(body);
-    }
-    Ok(builder.build()?)
-}
-
-fn parse_headers(lines: &[String]) -> Result<Vec<(&str, &str)>, PlanError> {
-    lines
-        .iter()
-        .map(|line| match line.split_once(':') {
-            Some((name, value)) if !name.is_empty() => Ok((name, value.trim())),
-            _ => Err(PlanError::Header(line.clone())),
-        })
-        .collect()
-}
-
-/// Descriptors and ports: raises what can be raised, refuses what cannot work, and says what may not.
-fn check_limits(
-    users: u64,
-    connections: u64,
-    shards: &[Option<usize>],
-    targets: &Targets,
-    notices: &mut Vec<String>,
-) -> Result<(), PlanError> {
-    /// Descriptors of a shard itself: rings, event and timer descriptors.
+/// Descriptors that a run needs beside those of its connections.
+fn descriptors_of(shards: usize) -> u64 {
+    /// Of a shard itself: rings, event and timer descriptors.
     const PER_SHARD: u64 = 8;
-    let needed = connections
-        .saturating_add(limits::DESCRIPTORS_RESERVED)
-        .saturating_add(PER_SHARD * shards.len() as u64);
+    limits::DESCRIPTORS_RESERVED.saturating_add(PER_SHARD * shards as u64)
+}
+
+/// Raises the limit on descriptors as far as may be, and refuses what cannot work.
+fn check_descriptors(users: u64, connections: u64, shards: usize) -> Result<(), PlanError> {
+    let needed = connections.saturating_add(descriptors_of(shards));
     match limits::raise_descriptor_limit() {
-        Some(limit) if needed > limit => {
-            return Err(PlanError::Descriptors { users, needed, limit });
-        }
-        _ => {}
-    }
-    let tcp = targets
-        .list
-        .iter()
-        .flat_map(|target| &target.addresses)
-        .filter(|a| matches!(a, Address::Tcp(_)));
-    let destinations = tcp.count() as u64;
-    if let Some(ports) = limits::ephemeral_ports()
-        && destinations > 0
-        && users > ports.saturating_mul(destinations)
-    {
-        notices.push(format!(
-            "{users} users are more than the {ports} local ports towards one address \
-             (sysctl net.ipv4.ip_local_port_range): the rest cannot connect"
-        ));
-    }
-    Ok(())
-}
-
-fn workload(args: &LoadArgs, targets: Vec<UrlTarget>) -> Result<UrlWorkload, PlanError> {
-    if args.no_keepalive && args.pipeline > 1 {
-        return Err(PlanError::PipelineWithoutKeepAlive(args.pipeline));
-    }
-    for target in &targets {
-        let request_bytes = target.request.bytes().len();
-        if args.pipeline > 1
-            && args.pipeline.saturating_mul(request_bytes as u64) > PIPELINE_BYTES_MAX
-        {
-            return Err(PlanError::PipelineTooLarge { depth: args.pipeline, request_bytes });
-        }
-    }
-    Ok(UrlWorkload {
-        targets,
-        pipeline: args.pipeline,
-        requests_per_connection: if args.no_keepalive {
-            Some(1)
-        } else {
-            args.requests_per_connection
-        },
-        timeout: args.timeout,
-        connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
-        expected_status: match args.expect_status.as_slice() {
-            [] => ExpectedStatus::BelowFourHundred,
-            listed => ExpectedStatus::Listed(listed.to_vec()),
-        },
-        limits: Limits::default(),
-        seed: args.seed,
-    })
-}
-
-/// The plan for the saved report: what was asked for, with defaults filled in. Credentials stay out of it.
-fn document(args: &LoadArgs, urls: &[String], run: &RunPlan) -> Value {
-    json!({
-        "targets": urls.iter().map(|url| without_credentials(url)).collect::<Vec<_>>(),
-        "method": args.method,
-        "headers": args.header.iter().map(|line| header_name(line)).collect::<Vec<_>>(),
-        "users": run.load.users_max(),
-        "spawn_rate_per_sec": args.spawn_rate,
-        "run_time_s": run.run_time.map(|time| time.as_secs_f64()),
-        "warm_up_s": run.warm_up.as_secs_f64(),
-        "requests": run.requests,
-        "stop_timeout_s": run.stop_timeout.as_secs_f64(),
-        "pipeline": args.pipeline,
-        "requests_per_connection": if args.no_keepalive { Some(1) } else { args.requests_per_connection },
-        "timeout_s": args.timeout.as_secs_f64(),
-        "connect_timeout_s": args.connect_timeout.unwrap_or(args.timeout).as_secs_f64(),
-        "connect_to": args.connect_to,
-        "unix_socket": args.unix_socket,
-        "expect_status": args.expect_status,
-        "shards": run.shards.len(),
-        "cpus": run.shards,
-        "runtime": run.runtime.as_str(),
-        "max_names": args.max_names,
-        "seed": args.seed,
-    })
-}
-
-/// Header names alone: values carry tokens.
-fn header_name(line: &str) -> &str {
-    line.split_once(':').map_or(line, |(name, _)| name)
-}
-
-fn without_credentials(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host_start = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
-    match scheme {
-        "" => rest[host_start..].to_owned(),
-        scheme => format!("{scheme}://{}", &rest[host_start..]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_stay_out_of_reports() {
-        assert_eq!(without_credentials("http://u:p@h:1/a@b"), "http://h:1/a@b");
-        assert_eq!(without_credentials("u:p@h/x"), "h/x");
-        assert_eq!(without_credentials("http://h/x?mail=a@b"), "http://h/x?mail=a@b");
-        assert_eq!(header_name("Authorization: Bearer x"), "Authorization");
+        Some(limit) if needed > limit => Err(PlanError::Descriptors { users, needed, limit }),
+        _ => Ok(()),
     }
 }

@@ -12,10 +12,17 @@ use std::time::Duration;
 
 use loadr_engine::record::{EntryKind, MergedEntry, MergedError};
 
+use super::errors::Errors;
 use super::locust::recent::{self, Window};
-use super::locust::{Buckets, LocustEntry, LocustStats, PERCENTILES};
+use super::locust::{Buckets, LocustEntry, LocustStats, PERCENTILES, has_row};
 
 type Row = Vec<String>;
+
+/// What Locust calls a process that runs alone.
+const LOCAL_NODE: &str = "local";
+/// The measured time is shorter than at the last write by more than this where the counts were forgotten meanwhile; a
+/// run that ends with its last exchange may end a little before it is noticed.
+const FORGOTTEN_MIN: Duration = Duration::from_millis(500);
 
 /// What a run has counted so far, as one write of the files needs it.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +35,7 @@ pub struct CsvSnapshot<'a> {
     pub users: u64,
     /// Entries with their counts since the start.
     pub entries: &'a [&'a MergedEntry],
-    /// Failures since the start.
+    /// Failures and exceptions since the start.
     pub errors: &'a [&'a MergedError],
 }
 
@@ -39,6 +46,8 @@ pub struct CsvFiles {
     history: csv::Writer<File>,
     /// With `--csv-full-history`: recent response times of every entry.
     window: Option<Window>,
+    /// Time measured at the last write.
+    elapsed: Duration,
 }
 
 impl CsvFiles {
@@ -63,7 +72,7 @@ impl CsvFiles {
         };
         let history = create().map_err(wrap)?;
         let window = full_history.then(Window::default);
-        Ok(Self { prefix: prefix.to_owned(), history, window })
+        Ok(Self { prefix: prefix.to_owned(), history, window, elapsed: Duration::ZERO })
     }
 
     /// Replaces the totals and appends one second to the history.
@@ -75,11 +84,25 @@ impl CsvFiles {
 
     fn try_write(&mut self, snapshot: &CsvSnapshot<'_>, stats: &LocustStats) -> io::Result<()> {
         replace(&self.prefix, "stats", &stats_rows(stats))?;
-        replace(&self.prefix, "failures", &failure_rows(snapshot.errors))?;
+        let errors = snapshot.errors.iter().copied();
+        let errors = Errors::of(errors, snapshot.entries.iter().copied());
+        replace(&self.prefix, "failures", &failure_rows(&errors.failures))?;
+        replace(&self.prefix, "exceptions", &exception_rows(&errors.exceptions))?;
+        self.forget_if_reset(snapshot.elapsed);
         for row in self.history_rows(snapshot, stats) {
             self.history.write_record(row)?;
         }
         self.history.flush()
+    }
+
+    /// Recent response times are told from older ones by what was counted then, which a reset forgets.
+    fn forget_if_reset(&mut self, elapsed: Duration) {
+        if elapsed + FORGOTTEN_MIN < self.elapsed
+            && let Some(window) = &mut self.window
+        {
+            *window = Window::default();
+        }
+        self.elapsed = elapsed;
     }
 
     fn history_rows(&mut self, snapshot: &CsvSnapshot<'_>, stats: &LocustStats) -> Vec<Row> {
@@ -92,17 +115,19 @@ impl CsvFiles {
         window.advance(snapshot.unix_second);
         let mut total_times = Buckets::default();
         let mut rows = Vec::new();
-        for (entry, row) in exchanges(snapshot).zip(&stats.entries) {
+        let states = || snapshot.entries.iter().filter(|entry| has_row(entry)).zip(&stats.entries);
+        for (entry, row) in states() {
             let times = window.since(&entry.key, &row.buckets);
-            let rates = recent::rates([entry], settled.clone());
+            let rates = recent::rates([*entry], settled.clone());
             rows.push(history_row(snapshot, row, rates, &times));
-            total_times.merge(&times);
+            if entry.key.kind == EntryKind::Exchange {
+                total_times.merge(&times);
+            }
         }
         rows.push(history_row(snapshot, &stats.total, total_rates, &total_times));
-        let states = exchanges(snapshot).zip(&stats.entries);
         window.push(
             snapshot.unix_second,
-            states.map(|(entry, row)| (entry.key.clone(), row.buckets.clone())),
+            states().map(|(entry, row)| (entry.key.clone(), row.buckets.clone())),
         );
         rows
     }
@@ -255,6 +280,19 @@ fn failure_rows(errors: &[&MergedError]) -> Vec<Row> {
             error.count.to_string(),
             utc(error.first_seen_unix_s),
             utc(error.last_seen_unix_s),
+        ]
+    }));
+    rows
+}
+
+fn exception_rows(exceptions: &[&MergedError]) -> Vec<Row> {
+    let mut rows = vec![exceptions_heading()];
+    rows.extend(exceptions.iter().map(|exception| {
+        vec![
+            exception.count.to_string(),
+            exception.message.to_string(),
+            format!("Traceback: in {}: {}", exception.name, exception.message),
+            LOCAL_NODE.to_owned(),
         ]
     }));
     rows

@@ -188,18 +188,21 @@ impl LocustEntry {
     }
 
     /// The row over all of `entries`.
-    pub fn aggregated(entries: &[LocustEntry]) -> Self {
+    pub fn aggregated<'a>(entries: impl IntoIterator<Item = &'a LocustEntry>) -> Self {
         let mut total = Self { name: AGGREGATED.to_owned(), ..Self::default() };
-        for entry in entries {
-            total.requests += entry.requests;
-            total.failures += entry.failures;
-            total.total_ms += entry.total_ms;
-            total.min_ms = lower(total.min_ms, entry.min_ms);
-            total.max_ms = total.max_ms.into_iter().chain(entry.max_ms).reduce(f64::max);
-            total.content_bytes += entry.content_bytes;
-            total.buckets.merge(&entry.buckets);
-        }
+        entries.into_iter().for_each(|entry| total.add(entry));
         total
+    }
+
+    /// Adds everything that `other` counted.
+    fn add(&mut self, other: &LocustEntry) {
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.total_ms += other.total_ms;
+        self.min_ms = self.min_ms.into_iter().chain(other.min_ms).reduce(f64::min);
+        self.max_ms = self.max_ms.into_iter().chain(other.max_ms).reduce(f64::max);
+        self.content_bytes += other.content_bytes;
+        self.buckets.merge(&other.buckets);
     }
 
     /// Mean response time in milliseconds, 0 of none.
@@ -230,36 +233,41 @@ impl LocustEntry {
 /// All rows of Locust's tables, and the time that their whole-run rates are taken over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocustStats {
-    /// One row an entry, in first-seen order.
+    /// One row an entry, in first-seen order; tasks are among them.
     pub entries: Vec<LocustEntry>,
-    /// The row over all of them.
+    /// The row over all of them but tasks, which are made of them.
     pub total: LocustEntry,
     /// Seconds measured.
     pub elapsed_s: f64,
 }
 
 impl LocustStats {
-    /// The rows of a run, under way or over; connections are not requests and stay out.
+    /// The rows of a run, under way or over: of the entries that [`has_row`] holds for.
     pub fn of_entries<'a>(
         entries: impl IntoIterator<Item = &'a MergedEntry>,
         elapsed: Duration,
     ) -> Self {
-        let rows = entries
-            .into_iter()
-            .filter(|entry| entry.key.kind == EntryKind::Exchange)
-            .map(|entry| LocustEntry::of_counts(&entry.key.method, &entry.key.name, &entry.counts));
-        Self::new(rows.collect(), elapsed.as_secs_f64())
+        let mut stats = Self {
+            entries: Vec::new(),
+            total: LocustEntry::aggregated([]),
+            elapsed_s: elapsed.as_secs_f64(),
+        };
+        for entry in entries.into_iter().filter(|entry| has_row(entry)) {
+            let row = LocustEntry::of_counts(&entry.key.method, &entry.key.name, &entry.counts);
+            if entry.key.kind == EntryKind::Exchange {
+                stats.total.add(&row);
+            }
+            stats.entries.push(row);
+        }
+        stats
     }
 
     /// The rows of a finished or saved report.
     pub fn of_report(report: &Report) -> Self {
-        let rows = report.entries.iter().map(LocustEntry::of_report);
-        Self::new(rows.collect(), report.duration_s)
-    }
-
-    fn new(entries: Vec<LocustEntry>, elapsed_s: f64) -> Self {
+        let mut entries: Vec<_> = report.entries.iter().map(LocustEntry::of_report).collect();
         let total = LocustEntry::aggregated(&entries);
-        Self { entries, total, elapsed_s }
+        entries.extend(report.tasks.iter().map(LocustEntry::of_report));
+        Self { entries, total, elapsed_s: report.duration_s }
     }
 
     /// The rows in the order of the tables: by name, then by method.
@@ -275,12 +283,13 @@ impl LocustStats {
     }
 }
 
-fn ns_to_ms(ns: u64) -> f64 {
-    ns as f64 / 1e6
+/// Whether an entry is a row of Locust's tables: requests and tasks are, connections are not.
+pub fn has_row(entry: &MergedEntry) -> bool {
+    entry.key.kind != EntryKind::Connection
 }
 
-fn lower(left: Option<f64>, right: Option<f64>) -> Option<f64> {
-    left.into_iter().chain(right).reduce(f64::min)
+fn ns_to_ms(ns: u64) -> f64 {
+    ns as f64 / 1e6
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {

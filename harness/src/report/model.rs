@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
+use crate::threshold::ThresholdReport;
 use crate::warning::ReportedWarning;
 
 mod build;
@@ -35,18 +36,27 @@ pub struct Report {
     pub started_at: String,
     /// Length of the measured time in seconds: what every rate here is taken over.
     pub duration_s: f64,
-    /// What ended the run: `run-time`, `requests`, `signal` or `all-shards-lost`.
+    /// What ended the run, by the names of [`EndedBy`](loadr_engine::coordinator::EndedBy): `run-time`, `signal`, ...
     pub ended_by: String,
+    /// Why the load could not go on as it was asked for, if that ended the run.
+    #[serde(default)]
+    pub refused: Option<String>,
     /// Most users that ran at once.
     pub users_max: u64,
     /// The time before `started_at`, which counts nowhere else.
     pub warm_up: Option<WarmUpReport>,
-    /// All entries together; connections are not requests and are not in it.
+    /// All entries together; connections and tasks are not requests and are not in it.
     pub totals: EntryReport,
     /// One for each method and name, in first-seen order.
     pub entries: Vec<EntryReport>,
+    /// One for each task, in first-seen order, where tasks are counted beside the requests they make.
+    #[serde(default)]
+    pub tasks: Vec<EntryReport>,
     /// Distinct failures, in first-seen order.
     pub errors: Vec<ErrorReport>,
+    /// Distinct exceptions of tasks, in first-seen order.
+    #[serde(default)]
+    pub exceptions: Vec<ExceptionReport>,
     /// One row an interval, longer ones for the older part of a long run.
     pub series: Vec<SeriesReport>,
     /// What the load cost the machine that made it.
@@ -57,6 +67,9 @@ pub struct Report {
     pub cut_off: u64,
     /// Doubts about the result.
     pub warnings: Vec<ReportedWarning>,
+    /// What the run was held against, in the order given.
+    #[serde(default)]
+    pub thresholds: Vec<ThresholdReport>,
     /// Exit code of the process.
     pub exit_code: u8,
 }
@@ -125,6 +138,21 @@ pub struct ErrorReport {
     /// Kind of failure, such as `connect-refused`.
     pub kind: String,
     /// What went wrong, in a sentence.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+    /// First time, in seconds since the Unix epoch.
+    pub first_seen_unix_s: f64,
+    /// Last time, in seconds since the Unix epoch.
+    pub last_seen_unix_s: f64,
+}
+
+/// Errors that one task did not catch, and that share a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExceptionReport {
+    /// Class and task, such as `Shopper.browse`.
+    pub task: String,
+    /// What the error says.
     pub message: String,
     /// How often.
     pub count: u64,
@@ -208,4 +236,7 @@ pub struct ConnectionsReport {
     pub connect_time_ms: TimesMs,
     /// Time of the attempts, in microseconds.
     pub histogram: EncodedHistogram,
+    /// One for each target, in first-seen order.
+    #[serde(default)]
+    pub entries: Vec<EntryReport>,
 }

@@ -1,20 +1,21 @@
 //! The final report as a person reads it.
 //!
-//! First what was run and on what, then the three tables that Locust prints, then what those cannot show: times
-//! below a millisecond, transfer rates, connections, and what the load cost the machine that made it; last the
-//! doubts. It is made from a [`Report`] alone, so a saved run prints as it did on the day. No colours: it is
-//! piped as often as read, and whatever came from outside is escaped.
+//! First what was run and on what, then the three tables that Locust prints and one of exceptions, then what those
+//! cannot show: times below a millisecond, transfer rates, connections, and what the load cost the machine that
+//! made it; last the doubts. It is made from a [`Report`] alone, so a saved run prints as it did on the day. No
+//! colours: it is piped as often as read, and whatever came from outside is escaped.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use super::locust::LocustStats;
-use super::locust::table::{self, ErrorLine};
+use super::locust::table::{self, ErrorLine, ExceptionLine};
 use super::model::{GeneratorReport, Report, ShardReport, TimesMs, WarmUpReport};
 use super::units::{
     byte_rate, bytes, count, counted, milliseconds, nanoseconds, percent, printable, rate, span,
 };
 use crate::environment::{Cpus, Environment};
+use crate::threshold;
 
 /// Width of the labels at the left.
 const LABEL: usize = 16;
@@ -31,6 +32,7 @@ pub fn write(out: &mut impl Write, report: &Report, columns: Option<usize>) -> i
     write_connections(out, report)?;
     writeln!(out)?;
     write_generator(out, &report.generator, report.totals.requests)?;
+    threshold::report::write(out, &report.thresholds)?;
     write_warnings(out, report)
 }
 
@@ -45,6 +47,9 @@ fn write_heading(out: &mut impl Write, report: &Report) -> io::Result<()> {
         line(out, "Target", &targets)?;
     }
     line(out, "Run", &run(report))?;
+    if let Some(refused) = &report.refused {
+        line(out, "Refused", refused)?;
+    }
     if let Some(warm_up) = &report.warm_up {
         line(out, "Warm-up", &warmed_up(warm_up))?;
     }
@@ -65,18 +70,30 @@ fn targets(plan: &serde_json::Value) -> Option<String> {
 }
 
 fn run(report: &Report) -> String {
-    let ended = match report.ended_by.as_str() {
-        "run-time" => "to the end of the run time",
-        "requests" => "until all requests were made",
-        "signal" => "until interrupted",
-        _ => "until every shard was lost",
-    };
     format!(
-        "{} for {} {ended}, from {}",
+        "{} for {} {}, from {}",
         counted(report.users_max, "user"),
         span(Duration::from_secs_f64(report.duration_s)),
+        until(&report.ended_by),
         report.started_at
     )
+}
+
+/// How long the run went on, by what ended it.
+fn until(ended_by: &str) -> &'static str {
+    match ended_by {
+        "run-time" => "to the end of the run time",
+        "requests" => "until all requests were made",
+        "iterations" => "until all iterations were made",
+        "shape" => "to the end of the load shape",
+        "test" => "until a task ended the test",
+        "no-users" => "until no user was left",
+        "threshold" => "until a threshold was crossed",
+        "refused" => "until its load was refused",
+        "signal" => "until interrupted",
+        "all-shards-lost" => "until every shard was lost",
+        _ => "to an end that this version does not know",
+    }
 }
 
 fn warmed_up(warm_up: &WarmUpReport) -> String {
@@ -153,7 +170,13 @@ fn write_tables(out: &mut impl Write, report: &Report, name_width: usize) -> io:
         name: &error.name,
         message: &error.message,
     });
-    table::write_errors(out, errors, name_width)
+    table::write_errors(out, errors, name_width)?;
+    let exceptions = report.exceptions.iter().map(|exception| ExceptionLine {
+        count: exception.count,
+        task: &exception.task,
+        message: &exception.message,
+    });
+    table::write_exceptions(out, exceptions, name_width)
 }
 
 fn write_throughput(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -270,6 +293,27 @@ mod tests {
             targets(&json!({"targets": ["a", "b", "c", "d", "e"]})).as_deref(),
             Some("a, b, c and 2 more")
         );
+    }
+
+    #[test]
+    fn every_end_of_a_run_has_its_words() {
+        use loadr_engine::coordinator::EndedBy;
+        let ends = [
+            EndedBy::RunTime,
+            EndedBy::Requests,
+            EndedBy::Iterations,
+            EndedBy::Shape,
+            EndedBy::Test,
+            EndedBy::Threshold,
+            EndedBy::Refused,
+            EndedBy::Signal,
+            EndedBy::AllShardsLost,
+        ];
+        let mut words: Vec<&str> = ends.iter().map(|end| until(end.as_str())).collect();
+        words.push(until("a later version's"));
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), ends.len() + 1);
     }
 
     #[test]

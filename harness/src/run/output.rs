@@ -9,6 +9,7 @@ use loadr_engine::run::Run;
 
 use crate::cli::plan::Outputs;
 use crate::report::csv::{CsvError, CsvSnapshot};
+use crate::report::locust::json::{JsonFile, JsonFileError};
 use crate::report::model::{ReportError, ReportFile};
 use crate::report::{CsvFiles, Report, locust, text};
 
@@ -19,6 +20,8 @@ pub(crate) enum OutputError {
     Report(#[from] ReportError),
     #[error(transparent)]
     Csv(#[from] CsvError),
+    #[error(transparent)]
+    Json(#[from] JsonFileError),
     #[error("cannot write the report to standard output: {0}")]
     Stream(io::Error),
 }
@@ -29,14 +32,16 @@ pub(super) struct Sinks {
     csv: Option<CsvFiles>,
     csv_second: u64,
     json: bool,
+    json_file: Option<JsonFile>,
 }
 
 impl Sinks {
     pub(super) fn open(outputs: &Outputs) -> Result<Self, OutputError> {
         let save = outputs.save.as_deref().map(ReportFile::create).transpose()?;
-        let csv =
-            outputs.csv.as_deref().map(|prefix| CsvFiles::create(prefix, false)).transpose()?;
-        Ok(Self { save, csv, csv_second: 0, json: outputs.json })
+        let csv = outputs.csv.as_deref();
+        let csv = csv.map(|prefix| CsvFiles::create(prefix, outputs.csv_full_history));
+        let json_file = outputs.json_file.as_deref().map(JsonFile::create).transpose()?;
+        Ok(Self { save, csv: csv.transpose()?, csv_second: 0, json: outputs.json, json_file })
     }
 
     /// Brings the CSV files up to date, once a second. A disk that fills up in the middle must not end the run: the
@@ -74,8 +79,11 @@ impl Sinks {
         let saved =
             self.save.take().map_or(Ok(()), |file| file.write(report).map_err(OutputError::from));
         let tables = self.write_csv(outcome);
+        let json_file = self.json_file.take();
+        let listed =
+            json_file.map_or(Ok(()), |file| file.write(outcome).map_err(OutputError::from));
         let printed = self.print(report, outcome).map_err(OutputError::Stream);
-        saved.and(tables).and(printed)
+        saved.and(tables).and(listed).and(printed)
     }
 
     fn write_csv(&mut self, outcome: &RunOutcome) -> Result<(), OutputError> {

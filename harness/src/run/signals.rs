@@ -1,4 +1,7 @@
 //! Interrupts: the first asks for a graceful end, the second ends the process at once.
+//!
+//! While the run is on, the control loop looks for them, because it may have a terminal to put right. Once results are
+//! being written, the process ends with the signal itself: whoever interrupts then wants nothing more.
 
 use std::io;
 use std::sync::Arc;
@@ -8,25 +11,36 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// Exit code of a process that was interrupted twice, as shells have it for SIGINT.
-const EXIT_INTERRUPTED: i32 = 130;
+pub(super) const EXIT_INTERRUPTED: i32 = 130;
 
 /// Whether somebody wants the end.
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(super) struct Interrupt {
+    /// A signal has come since this was last asked.
+    raised: Arc<AtomicBool>,
+    /// The next signal ends the process.
+    armed: Arc<AtomicBool>,
+    count: u32,
+}
 
 impl Interrupt {
     /// Catches SIGINT and SIGTERM from now on.
     pub(super) fn catch() -> io::Result<Self> {
-        let requested = Arc::new(AtomicBool::new(false));
+        let (raised, armed) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         for signal in [SIGINT, SIGTERM] {
-            // Asked in this order by the handler: the first signal finds the flag down and raises it, the second
-            // finds it raised.
-            flag::register_conditional_shutdown(signal, EXIT_INTERRUPTED, Arc::clone(&requested))?;
-            flag::register(signal, Arc::clone(&requested))?;
+            flag::register_conditional_shutdown(signal, EXIT_INTERRUPTED, Arc::clone(&armed))?;
+            flag::register(signal, Arc::clone(&raised))?;
         }
-        Ok(Self(requested))
+        Ok(Self { raised, armed, count: 0 })
     }
 
-    pub(super) fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// How many interrupts have been seen so far.
+    pub(super) fn count(&mut self) -> u32 {
+        self.count += u32::from(self.raised.swap(false, Ordering::Relaxed));
+        self.count
+    }
+
+    /// From here on an interrupt ends the process by itself.
+    pub(super) fn arm(&self) {
+        self.armed.store(true, Ordering::Relaxed);
     }
 }

@@ -5,13 +5,15 @@
 //! Locust, writing it does not drain the statistics that the tables print afterwards.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use loadr_engine::coordinator::RunOutcome;
-use loadr_engine::record::{EntryKind, MergedEntry, SecondCount};
+use loadr_engine::record::{MergedEntry, SecondCount};
 use serde::Serialize;
 
-use super::LocustEntry;
+use super::{LocustEntry, has_row};
 use crate::report::model::unix_seconds;
 
 #[derive(Serialize)]
@@ -32,20 +34,54 @@ struct JsonEntry<'a> {
     num_fail_per_sec: BTreeMap<u64, u64>,
 }
 
+/// The file of `--json-file`, opened before the run so that an unwritable path is told before it.
+///
+/// Locust prints no tables where it writes this file; here the report is printed all the same.
+#[derive(Debug)]
+pub struct JsonFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl JsonFile {
+    /// Creates the file: `path` with `.json` after it, whatever it ends in, as in Locust.
+    pub fn create(path: &Path) -> Result<Self, JsonFileError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".json");
+        let path = PathBuf::from(name);
+        match File::create(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(source) => Err(JsonFileError { path, source }),
+        }
+    }
+
+    /// Writes the entries of a run.
+    pub fn write(self, outcome: &RunOutcome) -> Result<(), JsonFileError> {
+        let mut out = BufWriter::new(self.file);
+        let written = write(&mut out, outcome).and_then(|()| out.flush());
+        written.map_err(|source| JsonFileError { path: self.path, source })
+    }
+}
+
+/// The file of `--json-file` could not be created or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the JSON file {}: {source}", path.display())]
+pub struct JsonFileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
 /// Writes the entries of a run as Locust's JSON, with a line feed at the end.
 pub fn write(out: &mut impl Write, outcome: &RunOutcome) -> io::Result<()> {
-    let exchanges = outcome
-        .entries
-        .iter()
-        .filter(|entry| entry.key.kind == EntryKind::Exchange && entry.counts.requests > 0);
-    let rows: Vec<(LocustEntry, &MergedEntry)> = exchanges
+    let counted =
+        outcome.entries.iter().filter(|entry| has_row(entry) && entry.counts.requests > 0);
+    let rows: Vec<(LocustEntry, &MergedEntry)> = counted
         .map(|entry| {
             (LocustEntry::of_counts(&entry.key.method, &entry.key.name, &entry.counts), entry)
         })
         .collect();
-    // Stamps count from the run's origin, which the warm-up follows.
-    let warm_up_s = outcome.warm_up.map_or(0.0, |warm_up| warm_up.duration.as_secs_f64());
-    let origin_s = unix_seconds(outcome.started_at) - warm_up_s;
+    // Stamps count from the run's origin, the outcome's start from what is counted.
+    let origin_s = unix_seconds(outcome.started_at) - outcome.counted_from.as_secs_f64();
     let list: Vec<JsonEntry<'_>> =
         rows.iter().map(|(row, entry)| json_entry(row, entry, origin_s)).collect();
     let indent = serde_json::ser::PrettyFormatter::with_indent(b"    ");

@@ -1,5 +1,6 @@
 //! Locust's console tables, column for column: statistics, response-time percentiles, error report.
 //!
+//! Exceptions, of which Locust prints no table, get one in the style of the error report.
 //! Widths and headings are those of Locust 2.47. The name column depends on the terminal; anything longer
 //! pushes its row out of line rather than losing characters, as there. Numbers are cut to whole ones, not
 //! rounded.
@@ -120,17 +121,51 @@ pub fn write_errors<'a>(
     errors: impl IntoIterator<Item = ErrorLine<'a>>,
     name_width: usize,
 ) -> io::Result<()> {
-    let mut errors = errors.into_iter().peekable();
-    if errors.peek().is_none() {
+    let lines = errors
+        .into_iter()
+        .map(|error| (error.count, format!("{} {}: {}", error.method, error.name, error.message)));
+    write_occurrences(out, ["Error report", "Error"], lines, name_width)
+}
+
+/// One line of the exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExceptionLine<'a> {
+    /// How often it happened.
+    pub count: u64,
+    /// Class and task it happened in.
+    pub task: &'a str,
+    /// What the error says.
+    pub message: &'a str,
+}
+
+/// Writes the exceptions of tasks, and a blank line; nothing at all when there are none.
+pub fn write_exceptions<'a>(
+    out: &mut impl Write,
+    exceptions: impl IntoIterator<Item = ExceptionLine<'a>>,
+    name_width: usize,
+) -> io::Result<()> {
+    let lines = exceptions
+        .into_iter()
+        .map(|exception| (exception.count, format!("{}: {}", exception.task, exception.message)));
+    write_occurrences(out, ["Exceptions", "Exception"], lines, name_width)
+}
+
+fn write_occurrences(
+    out: &mut impl Write,
+    [title, heading]: [&str; 2],
+    lines: impl Iterator<Item = (u64, String)>,
+    name_width: usize,
+) -> io::Result<()> {
+    let mut lines = lines.peekable();
+    if lines.peek().is_none() {
         return Ok(());
     }
-    writeln!(out, "Error report")?;
-    writeln!(out, "{:<18} {:<100}", "# occurrences", "Error")?;
+    writeln!(out, "{title}")?;
+    writeln!(out, "{:<18} {heading:<100}", "# occurrences")?;
     let rule = rule(&[18, OTHER_COLUMNS + name_width - 19]);
     writeln!(out, "{rule}")?;
-    for error in errors {
-        let text = format!("{} {}: {}", error.method, error.name, error.message);
-        writeln!(out, "{:<18} {:<100}", error.count, printable(&text))?;
+    for (count, text) in lines {
+        writeln!(out, "{count:<18} {:<100}", printable(&text))?;
     }
     writeln!(out, "{rule}")?;
     writeln!(out)
@@ -244,6 +279,20 @@ GET      /slow                                                                  
         };
         assert_eq!(print(|out| write_errors(out, [line], 80)), ERRORS);
         assert_eq!(print(|out| write_errors(out, [], 80)), "");
+    }
+
+    #[test]
+    fn exceptions_look_like_errors_under_their_own_title() {
+        let exception = ExceptionLine { count: 26, task: "Shopper.browse", message: "no stock" };
+        let text = print(|out| write_exceptions(out, [exception], 80));
+        let error = ErrorLine { count: 26, method: "GET", name: "/", message: "no stock" };
+        let model = print(|out| write_errors(out, [error], 80));
+        let model = model.replace("Error report", "Exceptions").replace(
+            "Error                                                    ",
+            "Exception                                                ",
+        );
+        assert_eq!(text, model.replace("GET /: no stock         ", "Shopper.browse: no stock"));
+        assert_eq!(print(|out| write_exceptions(out, [], 80)), "");
     }
 
     #[test]

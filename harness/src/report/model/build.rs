@@ -8,10 +8,11 @@ use loadr_engine::record::{
 };
 
 use super::{
-    ConnectionsReport, EncodedHistogram, EntryReport, ErrorReport, GeneratorReport, Report, SCHEMA,
-    SeriesReport, ShardReport, TimesMs, WarmUpReport,
+    ConnectionsReport, EncodedHistogram, EntryReport, ErrorReport, ExceptionReport,
+    GeneratorReport, Report, SCHEMA, SeriesReport, ShardReport, TimesMs, WarmUpReport,
 };
 use crate::environment::{Environment, GeneratorUsage};
+use crate::report::errors::Errors;
 use crate::report::locust::AGGREGATED;
 use crate::report::units::percent;
 use crate::warning::{ReportedWarning, Warning};
@@ -27,9 +28,9 @@ impl Report {
         exit_code: u8,
     ) -> Self {
         let duration_s = outcome.measured.as_secs_f64();
-        let exchanges = || of_kind(outcome, EntryKind::Exchange);
-        let totals =
-            EntryReport::new("", AGGREGATED, &sum(exchanges().map(|e| &e.counts)), duration_s);
+        let total = sum(of_kind(outcome, EntryKind::Exchange));
+        let totals = EntryReport::new("", AGGREGATED, &total, duration_s);
+        let errors = Errors::of(&outcome.errors, &outcome.entries);
         Self {
             schema: SCHEMA.to_owned(),
             plan,
@@ -37,6 +38,7 @@ impl Report {
             started_at: rfc3339(outcome.started_at),
             duration_s,
             ended_by: outcome.ended_by.as_str().to_owned(),
+            refused: outcome.refused.as_ref().map(ToString::to_string),
             users_max: outcome.users_max,
             warm_up: outcome.warm_up.as_ref().map(|warm_up| WarmUpReport {
                 duration_s: warm_up.duration.as_secs_f64(),
@@ -45,22 +47,28 @@ impl Report {
             }),
             generator: GeneratorReport::new(outcome, usage, totals.requests),
             totals,
-            entries: exchanges()
-                .map(|e| EntryReport::new(&e.key.method, &e.key.name, &e.counts, duration_s))
-                .collect(),
-            errors: outcome.errors.iter().map(ErrorReport::from).collect(),
+            entries: EntryReport::of_kind(outcome, EntryKind::Exchange),
+            tasks: EntryReport::of_kind(outcome, EntryKind::Task),
+            errors: errors.failures.into_iter().map(ErrorReport::from).collect(),
+            exceptions: errors.exceptions.into_iter().map(ExceptionReport::from).collect(),
             series: outcome.series.iter().map(SeriesReport::from).collect(),
-            connections: ConnectionsReport::new(&sum(
-                of_kind(outcome, EntryKind::Connection).map(|e| &e.counts)
-            )),
+            connections: ConnectionsReport::new(outcome),
             cut_off: outcome.cut_off,
             warnings: warnings.iter().map(ReportedWarning::from).collect(),
+            thresholds: Vec::new(),
             exit_code,
         }
     }
 }
 
 impl EntryReport {
+    fn of_kind(outcome: &RunOutcome, kind: EntryKind) -> Vec<Self> {
+        let duration_s = outcome.measured.as_secs_f64();
+        of_kind(outcome, kind)
+            .map(|e| Self::new(&e.key.method, &e.key.name, &e.counts, duration_s))
+            .collect()
+    }
+
     fn new(method: &str, name: &str, counts: &EntryCounts, duration_s: f64) -> Self {
         Self {
             method: method.to_owned(),
@@ -110,6 +118,18 @@ impl From<&MergedError> for ErrorReport {
             method: error.method.to_string(),
             name: error.name.to_string(),
             kind: error.kind.as_str().to_owned(),
+            message: error.message.to_string(),
+            count: error.count,
+            first_seen_unix_s: error.first_seen_unix_s,
+            last_seen_unix_s: error.last_seen_unix_s,
+        }
+    }
+}
+
+impl From<&MergedError> for ExceptionReport {
+    fn from(error: &MergedError) -> Self {
+        Self {
+            task: error.name.to_string(),
             message: error.message.to_string(),
             count: error.count,
             first_seen_unix_s: error.first_seen_unix_s,
@@ -171,12 +191,14 @@ impl ShardReport {
 }
 
 impl ConnectionsReport {
-    fn new(counts: &EntryCounts) -> Self {
+    fn new(outcome: &RunOutcome) -> Self {
+        let counts = sum(of_kind(outcome, EntryKind::Connection));
         Self {
             opened: counts.requests.saturating_sub(counts.failures),
             failed: counts.failures,
             connect_time_ms: TimesMs::from(&counts.response_time),
             histogram: EncodedHistogram::from(&counts.response_time),
+            entries: EntryReport::of_kind(outcome, EntryKind::Connection),
         }
     }
 }
@@ -197,9 +219,9 @@ fn of_kind(outcome: &RunOutcome, kind: EntryKind) -> impl Iterator<Item = &Merge
 }
 
 /// Counts and histograms of several entries together.
-fn sum<'a>(entries: impl Iterator<Item = &'a EntryCounts>) -> EntryCounts {
+fn sum<'a>(entries: impl Iterator<Item = &'a MergedEntry>) -> EntryCounts {
     let mut total = EntryCounts::default();
-    entries.for_each(|counts| total.add(counts));
+    entries.for_each(|entry| total.add(&entry.counts));
     total
 }
 

@@ -1,0 +1,162 @@
+//! A user as its tasks see it.
+
+use std::future::Future;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use loadr_engine::client::session::Session;
+use loadr_engine::random::SplitMix64;
+use loadr_engine::task::{TaskExit, TaskResult};
+use loadr_engine::user::{Context, Role};
+
+use super::feed::Feed;
+use super::sample::Sample;
+
+/// A user of a class whose users each have a state `S`; clones are handles to the same user.
+pub struct User<S = ()> {
+    /// Its HTTP client: connections, cookies and headers of its own.
+    pub client: Session,
+    /// What it has of its own from its start to its end.
+    pub state: Rc<S>,
+    /// Its handle to the engine, for protocols of one's own.
+    pub context: Context,
+}
+
+impl<S> Clone for User<S> {
+    fn clone(&self) -> Self {
+        let (client, state) = (self.client.clone(), Rc::clone(&self.state));
+        Self { client, state, context: self.context.clone() }
+    }
+}
+
+impl<S> User<S> {
+    /// Its index, unique in the whole run, from 0.
+    pub fn index(&self) -> u64 {
+        self.context.user_index()
+    }
+
+    /// Whether this process makes load by itself, directs others, or is directed.
+    pub fn role(&self) -> Role {
+        self.context.role()
+    }
+
+    /// Waits within a task.
+    pub async fn sleep(&self, duration: Duration) {
+        self.context.sleep(duration).await;
+    }
+
+    /// A number drawn at random, both ends included, that follows from the run's seed.
+    pub fn random(&self, range: RangeInclusive<u64>) -> u64 {
+        let (low, high) = (*range.start(), *range.end());
+        let span = high.saturating_sub(low).saturating_add(1);
+        low + self.context.random(|random: &mut SplitMix64| random.below(span))
+    }
+
+    /// One of `choices`, each as likely as the next.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn choose<'a, T>(&self, choices: &'a [T]) -> &'a T {
+        let index = self.context.random(|random| random.below(choices.len() as u64));
+        &choices[index as usize]
+    }
+
+    /// Runs `work` beside the user's tasks, so that the task at hand can end. It ends with the user at the latest: it is
+    /// dropped when the user or the run is stopped, and awaited when the user ends by itself.
+    pub fn background(&self, work: impl AsyncFnOnce(Self) + 'static)
+    where
+        S: 'static,
+    {
+        let user = self.clone();
+        self.context.background(async move |context: Context| {
+            let client = user.client.with_context(context.clone());
+            work(Self { client, context, ..user }).await;
+        });
+    }
+
+    /// Runs `work` off the shard, on a thread of its own, and waits for it: for libraries that block.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        self.context.blocking(work).await
+    }
+
+    /// The next row of a feed; `None` where none is left.
+    ///
+    /// # Panics
+    /// If no class of the test has the feed: see [`UserClass::feed`](super::UserClass::feed).
+    pub async fn next_row<T>(&self, feed: &Feed<T>) -> Option<Arc<T>> {
+        feed.draw(&self.context).await
+    }
+
+    /// Puts a measured operation into the statistics.
+    pub fn record(&self, sample: Sample<'_>) {
+        sample.record(&self.context);
+    }
+
+    /// Puts the time that `work` takes into the statistics, as a failure where it ends with an error; `method` stands in
+    /// the place of one. What came of it is given back, and so is the error: it has been counted, and `?` would count it
+    /// as the task's too.
+    ///
+    /// ```
+    /// # use loadr::prelude::*;
+    /// async fn look_up(user: User) {
+    ///     let name = "shop.example:80";
+    ///     let found = user.measure("DNS", name, async {
+    ///         // Any error may be passed on.
+    ///         Ok(user.blocking(move || std::net::ToSocketAddrs::to_socket_addrs(name)).await?.count())
+    ///     });
+    ///     if let Ok(count) = found.await {
+    ///         println!("{count} addresses");
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// What `work` ended with.
+    pub async fn measure<T>(
+        &self,
+        method: &str,
+        name: &str,
+        work: impl Future<Output = Result<T, TaskExit>>,
+    ) -> Result<T, TaskExit> {
+        let start_ns = self.context.now_ns();
+        let result = work.await;
+        let took = Duration::from_nanos(self.context.now_ns().saturating_sub(start_ns));
+        let sample = Sample::new(method, name, took);
+        match &result {
+            Err(TaskExit::Error(text)) => self.record(sample.failed(text.to_string())),
+            // The other ways to end a task early are no failures.
+            _ => self.record(sample),
+        }
+        result
+    }
+
+    /// Ends the task set that the task is in: its parent takes another task at once, or after its wait where the task
+    /// ends with [`TaskExit::Interrupt`] and says so.
+    ///
+    /// # Errors
+    /// Always, so that `?` or `return` ends the task.
+    pub fn interrupt(&self) -> TaskResult {
+        Err(TaskExit::Interrupt { reschedule: true })
+    }
+
+    /// Ends this user: `on_stop` runs, and nobody takes its place.
+    ///
+    /// # Errors
+    /// Always, so that `?` or `return` ends the task.
+    pub fn stop(&self) -> TaskResult {
+        Err(TaskExit::StopUser)
+    }
+
+    /// Ends the whole test.
+    ///
+    /// # Errors
+    /// Always, so that `?` or `return` ends the task.
+    pub fn stop_test(&self) -> TaskResult {
+        Err(TaskExit::StopTest)
+    }
+}

@@ -1,0 +1,8 @@
+//! Scenarios run against simulated targets, in virtual time; programs alone are run for real.
+
+mod commands;
+mod data;
+mod polls;
+mod requests;
+mod steps;
+mod world;
