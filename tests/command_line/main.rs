@@ -6,5 +6,8 @@ mod accepted;
 mod limits;
 mod outputs;
 mod refused;
+mod scenarios;
+mod settings;
 mod signals;
 mod subcommands;
+mod thresholds;

@@ -282,3 +282,52 @@ fn an_older_report_is_replaced() {
     let saved = Saved::read(&path).unwrap_or_else(|error| panic!("{error}\n{finished}"));
     assert_eq!(saved.requests(), 5);
 }
+
+#[test]
+fn the_json_file_has_its_suffix_and_leaves_the_report() {
+    let target = start_target();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("list");
+    let arguments = ["--json-file".as_ref(), path.as_os_str()];
+    let finished = Invocation::new(arguments).and(["-n", "50", &url(&target, "/")]).run();
+    finished.expect_code(0);
+    assert!(finished.stdout.contains("Aggregated"), "{finished}");
+    let text = std::fs::read_to_string(path.with_extension("json")).expect("it was written");
+    let list: Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(list[0]["num_requests"], 50);
+}
+
+#[test]
+fn full_history_has_a_row_for_each_entry_to_the_last_second() {
+    let target = start_target();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let prefix = folder.path().join("run");
+    let arguments = ["--csv".as_ref(), prefix.as_os_str(), "--csv-full-history".as_ref()];
+    let urls = [url(&target, "/a"), url(&target, "/b")];
+    let more = ["-n", "60", "-u", "2", "--expect-status", "200,404"];
+    let finished = Invocation::new(arguments).and(more).and(&urls).run();
+    finished.expect_code(0);
+    let history = csv_file(&prefix, "stats_history");
+    let last: Vec<&str> = history.lines().rev().take(3).collect();
+    let names = [",,Aggregated,", ",GET,/b,", ",GET,/a,"];
+    for (row, name) in last.iter().zip(names) {
+        assert!(row.contains(name), "{name} is not in {row}\n{history}");
+    }
+    assert!(last[0].contains(",60,0,"), "all requests are in the last row\n{history}");
+}
+
+#[test]
+fn log_lines_go_where_they_are_sent() {
+    let target = start_target();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let log = folder.path().join("deep/run.log");
+    let url = url(&target, "/");
+    let finished =
+        Invocation::new(["--logfile".as_ref(), log.as_os_str()]).and(["-n", "5", &url]).run();
+    finished.expect_code(0);
+    assert!(!finished.stderr.contains("INFO"), "{finished}");
+    let lines = std::fs::read_to_string(&log).expect("directories are made");
+    assert!(lines.contains("/INFO/loadr.run: Ramping to 5 users"), "{lines}");
+    let silent = Invocation::new(["--skip-log-setup", "-n", "5", &url]).run();
+    assert!(!silent.expect_code(0).stderr.contains("INFO"), "{silent}");
+}

@@ -22,8 +22,10 @@ fn expect_refusal_of(line: &str, parts: &[&str]) {
 #[test]
 fn an_unknown_flag_suggests_the_nearest() {
     expect_refusal_of("--runtme monoio", &["--runtme", "--runtime"]);
-    expect_refusal_of("--user 5", &["--user", "--users"]);
+    expect_refusal_of("--uesrs 5", &["--uesrs", "--users"]);
     expect_refusal_of("--spwan-rate 5", &["--spwan-rate", "--spawn-rate"]);
+    expect_refusal_of("--run 5s", &["--run", "--run-time or --runtime"]);
+    expect_refusal_of("--head", &["--header or --headless"]);
     expect_refusal_of("--quite-unlike-any", &["--quite-unlike-any"]);
 }
 
@@ -94,6 +96,31 @@ fn placement_that_cannot_be_is_refused() {
     expect_refusal_of("-L loud", &["loud"]);
 }
 
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    expect_refusal_of("--csv-full-history", &["--csv-full-history", "--csv PREFIX"]);
+    expect_refusal_of("--autoquit 5", &["--autoquit", "--autostart"]);
+    expect_refusal_of("--exit-code-on-error 256", &["256"]);
+    expect_refusal_of("-H http://127.0.0.1:8", &["http://127.0.0.1:8", "host", "header"]);
+    expect_refusal_of("--tags=a", &["--tags", "-f"]);
+    expect_refusal_of("-i 5", &["--iterations", "-f"]);
+}
+
+#[test]
+fn locusts_flags_that_are_not_here_are_known() {
+    expect_refusal_of("--master", &["--master", "distributed mode is not in this version"]);
+    expect_refusal_of("--worker", &["--worker", "distributed mode is not in this version"]);
+    expect_refusal_of("--slave", &["--slave", "renamed --worker"]);
+    expect_refusal_of("--step-users 5", &["--step-users", "shape"]);
+    let server = ScriptedServer::start(|mut connection| connection.behave());
+    let line = "-P 8089 --html x.html --web-login --processes -1 -n 1";
+    let finished = Invocation::words(line).and([server.url()]).run();
+    finished.expect_code(0);
+    for notice in ["--web-port, --web-login: the web UI is not", "--html: the HTML report is not"] {
+        assert!(finished.stderr.contains(notice), "{finished}");
+    }
+}
+
 /// A run would be lost with such a path; nothing may have been sent when it is told.
 #[test]
 fn paths_are_tried_before_any_connection_is_made() {
@@ -112,6 +139,9 @@ fn paths_are_tried_before_any_connection_is_made() {
         (["--save", no_directory.as_str()], no_directory.as_str()),
         (["--save", directory.path().to_str().expect("a plain path")], "directory"),
         (["--csv", below_a_file.as_str()], below_a_file.as_str()),
+        (["--json-file", below_a_file.as_str()], below_a_file.as_str()),
+        (["--logfile", below_a_file.as_str()], below_a_file.as_str()),
+        (["--config", missing.as_str()], missing.as_str()),
         (["--urls", missing.as_str()], missing.as_str()),
         (["--urls", empty.as_str()], "holds no URL"),
         (["--body-file", missing.as_str()], missing.as_str()),

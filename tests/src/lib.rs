@@ -12,6 +12,7 @@ pub mod python;
 pub mod runtimes;
 pub mod saved;
 pub mod scripted;
+pub mod shop;
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Runs `loadr-bench` as a user would, and never waits for it forever.
 //!
-//! The binary is the one that `LOADR_BENCH_BIN` names; `tools/test` sets it. Without it, as under a plain `cargo test`,
-//! the binary is built first, once a process, in the profile of the tests: Cargo tells a test only of binaries of its
-//! own package.
+//! The binary is the one that `LOADR_BENCH_BIN` names; `tools/test` sets it, and examples lie in the folder beside it.
+//! Without it, as under a plain `cargo test`, what is asked for is built first, in the profile of the tests: Cargo tells a
+//! test only of binaries of its own package.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -35,21 +35,35 @@ pub fn loadr_bench() -> &'static Path {
             assert!(path.is_file(), "LOADR_BENCH_BIN names {}, which is no file", path.display());
             path
         }
-        None => build(),
+        None => build(&["--bin", "loadr-bench"]),
     })
 }
 
-fn build() -> PathBuf {
+/// Path of the example `name` of crate `loadr`: beside the binary under test, or built first.
+///
+/// # Panics
+/// As [`loadr_bench`].
+pub fn example(name: &str) -> PathBuf {
+    if std::env::var_os("LOADR_BENCH_BIN").is_none() {
+        return build(&["--example", name]);
+    }
+    let folder = loadr_bench().parent().expect("a file lies in a folder");
+    let path = folder.join("examples").join(name);
+    assert!(path.is_file(), "{} is missing: tools/test builds it", path.display());
+    path
+}
+
+fn build(what: &[&str]) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "loadr", "--bin", "loadr-bench"]);
+    command.args(["build", "--quiet", "--package", "loadr"]).args(what);
     command.args(["--message-format", "json-render-diagnostics"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     let built = command.current_dir(crate::workspace_root()).stderr(Stdio::inherit()).output();
     let built = built.expect("cargo can be run");
-    assert!(built.status.success(), "loadr-bench does not build");
+    assert!(built.status.success(), "{what:?} of loadr does not build");
     let messages = String::from_utf8_lossy(&built.stdout);
     let executable = messages.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -122,7 +136,8 @@ impl Invocation {
     pub fn start(self) -> Running {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(Stdio::null()).env_remove("RUST_LOG");
+        // What the tests are told is not for the program, which would wonder at it.
+        command.stdin(Stdio::null()).env_remove("RUST_LOG").env_remove("LOADR_BENCH_VENV");
         let shown = format!("{command:?}");
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
         let stdout = Stream::of(child.stdout.take().expect("stdout is piped"));

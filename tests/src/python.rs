@@ -9,7 +9,7 @@ use crate::workspace_root;
 /// # Panics
 /// Where the virtual environment is missing: a test that needs it fails.
 pub fn python() -> PathBuf {
-    let given = std::env::var_os("LOADR_VENV").map(PathBuf::from);
+    let given = std::env::var_os("LOADR_BENCH_VENV").map(PathBuf::from);
     let folder = given.unwrap_or_else(|| workspace_root().join("target/venv"));
     python_of(&folder).unwrap_or_else(|missing| panic!("{missing}"))
 }

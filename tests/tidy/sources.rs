@@ -12,7 +12,7 @@ use super::expect_none;
 const LINES_MAX: usize = 800;
 
 /// Crate roots that forbid unsafe code.
-const FORBIDDING: [&str; 12] = [
+const FORBIDDING: [&str; 14] = [
     "protocols/src/lib.rs",
     "harness/src/lib.rs",
     "harness/src/main.rs",
@@ -25,6 +25,8 @@ const FORBIDDING: [&str; 12] = [
     "tests/faults/main.rs",
     "tests/command_line/main.rs",
     "tests/peers/main.rs",
+    "tests/journeys/main.rs",
+    "tests/scenarios/main.rs",
 ];
 
 /// The folders that may hold unsafe code, each block with its argument; clippy holds that they have one.
