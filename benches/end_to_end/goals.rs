@@ -19,6 +19,7 @@ struct Goal {
 enum Bound {
     TimesWrk(f64),
     TimesFloor(f64),
+    TimesUrlCpu(f64),
     UserMicros(f64),
     ResidentMib(f64),
 }
@@ -41,6 +42,8 @@ const GOALS: &[Goal] = &[
     goal("pipeline16", Peer::LoadrMonoio, Bound::TimesWrk(1.6)),
     goal("u10000", Peer::LoadrMonoio, Bound::TimesWrk(1.2)),
     goal("u10000", Peer::LoadrMonoio, Bound::ResidentMib(RESIDENT_MIB_10K)),
+    goal("scenario-get", Peer::LoadrScenario, Bound::TimesUrlCpu(1.10)),
+    goal("scenario-journey", Peer::LoadrScenario, Bound::TimesUrlCpu(1.35)),
 ];
 
 impl Bound {
@@ -48,6 +51,9 @@ impl Bound {
         match self {
             Self::TimesWrk(least) => format!("at least {least:.2} times wrk"),
             Self::TimesFloor(least) => format!("at least {least:.2} of the floor"),
+            Self::TimesUrlCpu(most) => {
+                format!("at most {most:.2} times the CPU time of a request to a URL")
+            }
             Self::UserMicros(most) => format!("at most {most:.2} us of user time a request"),
             Self::ResidentMib(most) => format!("at most {most:.1} MiB resident"),
         }
@@ -55,15 +61,19 @@ impl Bound {
 
     /// What was measured, in words, and whether it is good enough; none where it was not measured.
     fn judge(&self, row: &Row) -> Option<(String, bool)> {
-        let ratio = |estimate: Option<Estimate>, least: f64| {
-            let estimate = estimate?;
+        let shown = |estimate: Estimate| {
             let range = estimate.interval.map(|it| format!(" ({})", interval(it)));
-            let figure = format!("{:.2}{}", estimate.median, range.unwrap_or_default());
-            Some((figure, estimate.median >= least))
+            format!("{:.2}{}", estimate.median, range.unwrap_or_default())
+        };
+        let at_least = |estimate: Option<Estimate>, least: f64| {
+            estimate.map(|estimate| (shown(estimate), estimate.median >= least))
         };
         match *self {
-            Self::TimesWrk(least) => ratio(row.ratio_to_wrk, least),
-            Self::TimesFloor(least) => ratio(row.ratio_to_floor, least),
+            Self::TimesWrk(least) => at_least(row.ratio_to_wrk, least),
+            Self::TimesFloor(least) => at_least(row.ratio_to_floor, least),
+            Self::TimesUrlCpu(most) => {
+                row.cpu_ratio_to_url.map(|estimate| (shown(estimate), estimate.median <= most))
+            }
             Self::UserMicros(most) => {
                 Some((format!("{:.2}", row.cpu_user_us), row.cpu_user_us <= most))
             }
@@ -111,6 +121,7 @@ mod tests {
             requests_per_s: 280_000.0,
             ratio_to_wrk: ratio,
             ratio_to_floor: None,
+            cpu_ratio_to_url: None,
             cpu_user_us: 0.65,
             cpu_system_us: 3.0,
             resident_bytes_max: Some(68 << 20),

@@ -20,7 +20,8 @@ use loadr_benches::{goals, summary};
 #[derive(Parser)]
 #[command(name = "end_to_end")]
 struct Args {
-    /// Run only the scenarios whose name contains this: u64, u512, pipeline16, u10000, churn.
+    /// Run only the scenarios whose name contains this: u64, u512, pipeline16, u10000, churn, scenario-get,
+    /// scenario-journey.
     filter: Option<String>,
     /// Interleaved rounds; an interval needs at least 6.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]

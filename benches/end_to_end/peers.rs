@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::build::Binaries;
 use crate::process::Finished;
-use crate::scenario::Scenario;
+use crate::scenario::{SCENARIOS, Scenario};
 
 /// wrk's own `scripts/pipeline.lua`, with the depth as an argument.
 const PIPELINE_SCRIPT: &str = "\
@@ -46,6 +46,8 @@ pub enum Peer {
     LoadrMonoioEpoll,
     /// loadr-bench on glommio.
     LoadrGlommio,
+    /// loadr-bench on monoio, as a scenario file says.
+    LoadrScenario,
 }
 
 impl Peer {
@@ -57,13 +59,14 @@ impl Peer {
             Self::LoadrMonoio => "loadr-bench monoio",
             Self::LoadrMonoioEpoll => "loadr-bench monoio-epoll",
             Self::LoadrGlommio => "loadr-bench glommio",
+            Self::LoadrScenario => "loadr-bench scenario",
         }
     }
 
     fn runtime(self) -> Option<&'static str> {
         match self {
             Self::Floor | Self::Wrk => None,
-            Self::LoadrMonoio => Some("monoio"),
+            Self::LoadrMonoio | Self::LoadrScenario => Some("monoio"),
             Self::LoadrMonoioEpoll => Some("monoio-epoll"),
             Self::LoadrGlommio => Some("glommio"),
         }
@@ -122,7 +125,16 @@ pub enum ClaimError {
 
 /// Writes what the generators read from files.
 pub fn write_files(directory: &Path) -> io::Result<()> {
+    for scenario in SCENARIOS {
+        if let Some(file) = scenario.file {
+            fs::write(scenario_file(directory, scenario), file)?;
+        }
+    }
     fs::write(directory.join("pipeline.lua"), PIPELINE_SCRIPT)
+}
+
+fn scenario_file(directory: &Path, scenario: &Scenario) -> PathBuf {
+    directory.join(format!("{}.toml", scenario.name))
 }
 
 /// Command line of one generator for one scenario.
@@ -137,7 +149,11 @@ pub fn invocation(
     match peer.runtime() {
         Some(runtime) => {
             let saved = directory.join("run.json");
-            let mut args = loadr_args(scenario, window, address, cpu);
+            let mut args = loadr_args(scenario, window, cpu);
+            args.extend(match peer {
+                Peer::LoadrScenario => scenario_args(scenario, address, directory),
+                _ => url_args(scenario, address),
+            });
             args.extend(["--runtime".into(), runtime.into()]);
             args.extend(["--save".into(), saved.clone().into()]);
             let program = binaries.loadr_bench.clone();
@@ -159,13 +175,24 @@ pub fn invocation(
     }
 }
 
-fn loadr_args(
-    scenario: &Scenario,
-    window: Duration,
-    address: SocketAddr,
-    cpu: usize,
-) -> Vec<OsString> {
-    let mut args = words(&[&format!("http://{address}/"), "--shards", "1", "--headless"]);
+fn url_args(scenario: &Scenario, address: SocketAddr) -> Vec<OsString> {
+    let url = format!("http://{address}{}", scenario.path);
+    let mut args = words(&[&url]);
+    args.extend(words(scenario.request));
+    args
+}
+
+fn scenario_args(scenario: &Scenario, address: SocketAddr, directory: &Path) -> Vec<OsString> {
+    let mut args = words(&["-f"]);
+    args.push(scenario_file(directory, scenario).into());
+    // All users at once, as with a URL.
+    let rate = scenario.users.to_string();
+    args.extend(words(&["-H", &format!("http://{address}"), "-r", &rate]));
+    args
+}
+
+fn loadr_args(scenario: &Scenario, window: Duration, cpu: usize) -> Vec<OsString> {
+    let mut args = words(&["--shards", "1", "--headless"]);
     args.extend(words(&["--only-summary", "--cpus", &cpu.to_string()]));
     args.extend(words(&["-u", &scenario.users.to_string(), "-t", &in_seconds(window)]));
     if scenario.pipeline > 1 {
@@ -204,7 +231,7 @@ fn wrk_args(
     if !scenario.keep_alive {
         args.extend(words(&["-H", "Connection: close"]));
     }
-    let url = format!("http://{address}/");
+    let url = format!("http://{address}{}", scenario.path);
     if scenario.pipeline > 1 {
         args.extend(["-s".into(), directory.join("pipeline.lua").into()]);
         args.extend(words(&[&url, "--", &scenario.pipeline.to_string()]));

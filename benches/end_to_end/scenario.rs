@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::peers::Peer;
 
 /// One kind of load, the same for every generator.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// Name on the command line and in the raw data.
     pub name: &'static str,
@@ -19,6 +19,12 @@ pub struct Scenario {
     pub keep_alive: bool,
     /// Time before the measured window, zero for none.
     pub warm_up: Duration,
+    /// Path of the requests.
+    pub path: &'static str,
+    /// What loadr-bench is told of the requests, beside their URL.
+    pub request: &'static [&'static str],
+    /// The same load as a scenario file, for those who read one.
+    pub file: Option<&'static str>,
     /// Who takes part.
     pub peers: &'static [Peer],
     /// What a reader has to know before comparing rows.
@@ -35,6 +41,9 @@ const KEEP_ALIVE: Scenario = Scenario {
     pipeline: 1,
     keep_alive: true,
     warm_up: Duration::ZERO,
+    path: "/",
+    request: &[],
+    file: None,
     peers: ALL,
     caveats: &["the floor parses nothing and checks only the length of answers: a bound, no peer"],
 };
@@ -81,4 +90,51 @@ pub const SCENARIOS: &[Scenario] = &[
         ],
         ..KEEP_ALIVE
     },
+    Scenario {
+        name: "scenario-get",
+        title: "64 users, a GET with a name and an expectation, as URL and as scenario file",
+        file: Some(GET_FILE),
+        peers: &[Peer::LoadrMonoio, Peer::LoadrScenario],
+        caveats: &["both are loadr-bench: what a scenario file costs over a URL"],
+        ..KEEP_ALIVE
+    },
+    Scenario {
+        name: "scenario-journey",
+        title: "64 users, a POST with a template, an extraction and a JSON check",
+        path: "/echo",
+        request: &["-X", "POST", "--body", JOURNEY_BODY],
+        file: Some(JOURNEY_FILE),
+        peers: &[Peer::LoadrMonoio, Peer::LoadrScenario],
+        caveats: &[
+            "the URL sends and receives as many bytes, and looks at the status alone",
+            "the target echoes, so it costs more than the bare one",
+        ],
+        ..KEEP_ALIVE
+    },
 ];
+
+const GET_FILE: &str = r#"
+[[user]]
+name = "Reader"
+[[user.task]]
+name = "read"
+steps = [{ get = "/", name = "/[any]", expect = { status = 200, max_ms = 10000 } }]
+"#;
+
+const JOURNEY_BODY: &str =
+    r#"{"id":"6f1f9d5e-9a51-4c0e-8a1b-1f6f3b0a2c4d","status":"ACTIVE","last":"6f1f9d5e-9a51"}"#;
+
+const JOURNEY_FILE: &str = r#"
+[variables]
+last = "6f1f9d5e-9a51-4c0e-8a1b-1f6f3b0a2c4d"
+[[user]]
+name = "Buyer"
+[[user.task]]
+name = "order"
+[[user.task.steps]]
+post = "/echo"
+name = "/echo"
+json = { id = "${uuid}", status = "ACTIVE", last = "${last}" }
+expect = { status = 200, json = { "/status" = ["ACTIVE", "PENDING"] } }
+extract = { last = "json:/id" }
+"#;

@@ -33,6 +33,8 @@ pub struct Row {
     pub ratio_to_wrk: Option<Estimate>,
     /// Of the floor's in the same round.
     pub ratio_to_floor: Option<Estimate>,
+    /// CPU time a request, of that of loadr-bench with a URL on the same runtime in the same round.
+    pub cpu_ratio_to_url: Option<Estimate>,
     /// User-space CPU time a request.
     pub cpu_user_us: f64,
     /// Kernel CPU time a request.
@@ -76,8 +78,11 @@ impl Row {
         Some(Self {
             peer,
             requests_per_s: median(|it| it.requests_per_s)?,
-            ratio_to_wrk: ratio(&own, measurements, Peer::Wrk),
-            ratio_to_floor: ratio(&own, measurements, Peer::Floor),
+            ratio_to_wrk: ratio(&own, measurements, Peer::Wrk, |it| it.requests_per_s),
+            ratio_to_floor: ratio(&own, measurements, Peer::Floor, |it| it.requests_per_s),
+            cpu_ratio_to_url: ratio(&own, measurements, Peer::LoadrMonoio, |it| {
+                it.cpu_user_us + it.cpu_system_us
+            }),
             cpu_user_us: median(|it| it.cpu_user_us)?,
             cpu_system_us: median(|it| it.cpu_system_us)?,
             resident_bytes_max: own.iter().filter_map(|it| it.resident_bytes_max).max(),
@@ -131,12 +136,17 @@ impl Row {
     }
 }
 
-/// Rates of one generator over those of another in the same rounds.
-fn ratio(own: &[&Measurement], all: &[Measurement], base: Peer) -> Option<Estimate> {
+/// A figure of one generator over that of another in the same rounds.
+fn ratio(
+    own: &[&Measurement],
+    all: &[Measurement],
+    base: Peer,
+    figure: fn(&Measurement) -> f64,
+) -> Option<Estimate> {
     Estimate::of_ratios(own.iter().filter_map(|it| {
         let mut bases = all.iter().filter(|other| other.generator == base);
         let base = bases.find(|other| other.round == it.round)?;
-        Some((it.requests_per_s, base.requests_per_s))
+        Some((figure(it), figure(base)))
     }))
 }
 
@@ -205,7 +215,7 @@ mod tests {
                 ]
             })
             .collect();
-        let scenario = Scenario { caveats: &["unfair"], ..copy_of_first() };
+        let scenario = Scenario { caveats: &["unfair"], ..SCENARIOS[0] };
         let golden = "
 u64: 64 users, keep-alive, one request at a time
   (unfair)
@@ -215,11 +225,5 @@ wrk                     192,000   1.00  1.00-1.00     0.67     0.40       3.00  
 loadr-bench glommio     230,400   1.20  1.20-1.20     0.80     0.40       3.00      6.0     50            80  disturbed, 9 failed
 ";
         assert_eq!(render(&Summary::new(&scenario, &measurements)), golden);
-    }
-
-    fn copy_of_first() -> Scenario {
-        let Scenario { name, title, users, pipeline, keep_alive, warm_up, peers, caveats } =
-            SCENARIOS[0];
-        Scenario { name, title, users, pipeline, keep_alive, warm_up, peers, caveats }
     }
 }
