@@ -1,11 +1,20 @@
 //! Journeys through a real application, whose own counts must be ours to the last request.
 //!
-//! Each example of crate `loadr`, in Rust and as a scenario file, is run against the shop of `tests/data`. The table of a
-//! journey says which of our names stand for which of the shop's routes, `OURS + OURS = ROUTE + ROUTE`, each with its
-//! method; what we measure and the shop cannot see stands by itself.
+//! Each example of crate `loadr`, in Rust and as a scenario file, is run against both shops: the model in Flask, and the
+//! one in the bundled target. The table of a journey says which of our names stand for which of the shop's routes,
+//! `OURS + OURS = ROUTE + ROUTE`, each with its method; what we measure and the shop cannot see stands by itself.
 
 #![forbid(unsafe_code)]
 
+/// Makes a `#[test]` of each journey named, once per shop; each takes what starts the shop.
+macro_rules! in_each_shop {
+    ($($name:ident),+ $(,)?) => {
+        mod flask { $( #[test] fn $name() { super::$name(loadr_tests::shop::Shop::flask); } )+ }
+        mod bundled { $( #[test] fn $name() { super::$name(loadr_tests::shop::Shop::bundled); } )+ }
+    };
+}
+
+mod both_shops;
 mod rust_examples;
 mod scenario_files;
 
@@ -23,10 +32,13 @@ struct Journey {
     shop: Counts,
 }
 
+/// Starts the shop of a journey.
+type Open = fn() -> Shop;
+
 /// Runs a program with `flags` against a shop of its own; it must end well, and both must have counted the same.
 #[track_caller]
-fn travel(program: Invocation, flags: &str, names: &[&str]) -> Journey {
-    let shop = Shop::start();
+fn travel(open: Open, program: Invocation, flags: &str, names: &[&str]) -> Journey {
+    let shop = open();
     let invocation = program.and(["-H", &shop.url()]).and(flags.split_whitespace());
     let (finished, saved) = invocation.and(["--only-summary"]).run_saved();
     finished.expect_code(0);

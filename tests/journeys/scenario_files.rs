@@ -3,22 +3,23 @@
 use loadr_tests::program::Invocation;
 use loadr_tests::workspace_root;
 
-use super::travel;
+use super::{Open, travel};
 
-/// Makes a test of each row, `FILE: FLAGS, [NAMES]`, and a list of the files.
+/// Makes a journey to both shops of each row, `FILE: FLAGS, [NAMES]`, and a list of the files.
 macro_rules! journeys {
     ($($file:ident: $flags:literal, [$($names:literal),+ $(,)?];)+) => {
         const FILES: &[&str] = &[$(stringify!($file)),+];
 
         $(
-            #[test]
-            fn $file() {
+            fn $file(open: Open) {
                 let path = workspace_root().join("harness/examples");
                 let path = path.join(concat!(stringify!($file), ".toml"));
                 let program = Invocation::new(["-f".as_ref(), path.as_os_str()]);
-                travel(program, $flags, &[$($names),+]);
+                travel(open, program, $flags, &[$($names),+]);
             }
         )+
+
+        in_each_shop!($($file),+);
     };
 }
 

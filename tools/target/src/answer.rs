@@ -126,6 +126,7 @@ impl Writer<'_> {
         let (framing, body) = match answer.content {
             Content::Nothing => (Framing::Nothing, Cow::default()),
             Content::Text(text) => (Framing::Text(text.len()), Cow::Borrowed(text.as_bytes())),
+            Content::Html(html) => (Framing::Html(html.len()), Cow::Owned(html.into_bytes())),
             Content::Json(json) => (Framing::Json(json.len()), Cow::Owned(json.into_bytes())),
         };
         let keep_alive = self.request.keep_alive;

@@ -30,17 +30,31 @@
 //!
 //! A small application for scenarios to run against: it answers as the Flask shop of loadr's tests
 //! does. A method that is not listed gets 405 (HEAD does where GET does), OPTIONS the `Allow` field
-//! alone. Bodies that are used (of `/login`, `/things`, `/upload`) may have 16 MiB.
+//! alone. Bodies that are used may have 16 MiB.
 //!
 //! | Request | Answer |
 //! |---|---|
-//! | `POST /login` | of a form or JSON with a `user` (up to 256 bytes, else 400): `{"token":"…","user":"…"}`, and the cookie `session` |
+//! | `POST /login` | of a form or JSON with a `user`, or by basic authentication (a name of up to 256 bytes, else 400): `{"token":"…","user":"…"}`, and the cookie `session` |
+//! | `POST /login/refresh` | `{"token":"…"}`, a new one for the `token` of a JSON body, which is known no more |
+//! | `DELETE /login` | 204, and the token `Authorization: Bearer TOKEN` is known no more |
 //! | `POST /logout` | 204, and the cookie is gone |
 //! | `GET /account` | `{"user":"…"}` with the cookie of a login, else 401 |
 //! | `GET /orders` | `{"orders":[]}` with `Authorization: Bearer TOKEN` of a login, else 401 |
+//! | `PUT /orders/ID` | of JSON with an `amount`, a whole number (else 400): the same with the `id` |
+//! | `GET /me`, `PATCH /me` | `{"name":"Ada"}` with what a JSON body has besides; asks for the token as `/orders` does |
+//! | `GET /admin` | `{"users":N}`, who have logged in, with the basic authentication `admin:admin`, else 401 |
+//! | `GET /news?page=N&lang=L` | `{"language":"L","page":N}`, else 400 |
+//! | `GET /search?q=TEXT` | `{"hits":N,"query":"TEXT"}`, a hit for each letter; 400 without `q` |
+//! | `GET /resources/UUID` | `{"id":"UUID"}` |
+//! | `GET /boards/NAME` | HTML with a link to each of eight threads |
+//! | `GET /threads/N?page=P` | `{"id":N,"more":…,"page":P}`: there is more but on every fifth page; P is 1 if it is not said |
+//! | `POST /threads/N/replies` | of a form with a `text` and a file `photo` (else 400): 201, `{"bytes":…,"thread":N}` |
+//! | `GET /queue` | `{"length":9,"state":"open"}`, then 6, 3, 0 (`closed`), 12, and so on |
 //! | `GET /products/N` | `{"id":N,"name":"product N","price":3N}` |
 //! | `POST /things` | 202, `{"id":"…","n":…,"status":"PENDING"}`: `n` is that of a JSON body, or null |
-//! | `GET /things/ID` | `{"id":"…","status":"PENDING"}`, from the third time on `ACTIVE`; 404 for an ID that is not known |
+//! | `GET /things/ID` | `{"id":"…","status":"PENDING"}`, from the third time on `ACTIVE` with a `link`; 404 for an ID that is not known |
+//! | `GET /things/ID/link` | `here it is`, or 404 |
+//! | `DELETE /things/ID` | 204, and it is known no more; or 404 |
 //! | `GET /old` | 302 to `/` |
 //! | `GET /flaky` | `yes`, and every third time 503, `no` |
 //! | `POST /upload` | of a form: `{"fields":{…},"files":{"NAME":BYTES}}`, the first of each name; 400 for a broken multipart body |

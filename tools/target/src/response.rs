@@ -13,6 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) enum Framing {
     /// So many bytes of text.
     Text(usize),
+    /// So many bytes of HTML.
+    Html(usize),
     /// So many bytes of JSON.
     Json(usize),
     /// So many bytes of any kind.
@@ -60,6 +62,9 @@ impl Heads {
         let _infallible = match framing {
             Framing::Text(len) => {
                 write!(out, "Content-Type: text/plain\r\nContent-Length: {len}\r\n")
+            }
+            Framing::Html(len) => {
+                write!(out, "Content-Type: text/html\r\nContent-Length: {len}\r\n")
             }
             Framing::Json(len) => {
                 write!(out, "Content-Type: application/json\r\nContent-Length: {len}\r\n")

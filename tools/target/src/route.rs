@@ -100,7 +100,7 @@ impl Route {
 }
 
 /// Takes scheme and authority off an absolute form; other targets are returned as they are.
-fn origin_form(target: &str) -> &str {
+pub(crate) fn origin_form(target: &str) -> &str {
     let Some((_, rest)) = target.split_once("://").filter(|_| !target.starts_with('/')) else {
         return target;
     };

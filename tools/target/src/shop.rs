@@ -6,33 +6,35 @@
 //! bounded. Requests are counted by each server thread for itself; what is locked is a fraction of
 //! a map, for a moment, and by the shop's routes only.
 
+mod answer;
+mod catalog;
 mod field;
 mod form;
 mod identity;
+mod input;
 mod logins;
+mod members;
 mod multipart;
 mod page;
 mod recent;
+mod rule;
 mod shards;
 mod tally;
+mod things;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde_json::{Value, json};
+use serde_json::json;
 
+pub(crate) use self::answer::{Answer, Content};
 pub(crate) use self::page::Page;
 pub(crate) use self::tally::Tally;
 
-use self::form::Form;
-use self::identity::{Identities, Identity};
+use self::identity::Identities;
 use self::logins::Logins;
 use self::recent::Recent;
 use crate::request::{Method, Payload, Request};
 use crate::shared::Shared;
-
-/// The longest user name, in bytes: what is kept of a login is bounded by it.
-const USER_BYTES_MAX: usize = 256;
 
 /// How many tokens, and how many things, are known at a time.
 const RECENT_MAX: usize = 1_000_000;
@@ -40,14 +42,14 @@ const RECENT_MAX: usize = 1_000_000;
 /// How many users have a count of logins of their own.
 const USERS_MAX: usize = 1_000_000;
 
-/// The looks at a thing up to the one that finds it active.
-const LOOKS: u8 = 3;
-
 /// One `/flaky` in so many fails.
 const FLAKY_PERIOD: u64 = 3;
 
-const FORGET_SESSION: &str = "Set-Cookie: session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; \
-                              Max-Age=0; HttpOnly; Path=/\r\n";
+/// The looks at the queue from one that finds it full to the next.
+const QUEUE_PERIOD: u64 = 5;
+
+/// How much shorter the queue is from look to look; it ends empty.
+const QUEUE_STEP: u64 = 3;
 
 /// The state of the shop, shared by the server threads.
 #[derive(Debug)]
@@ -58,36 +60,7 @@ pub(crate) struct Shop {
     things: Recent<u8>,
     logins: Logins,
     flaky: AtomicU64,
-}
-
-/// An answer, to be framed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    /// Header lines of its own, each with its CRLF.
-    pub(crate) fields: String,
-    pub(crate) content: Content,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    Nothing,
-    Text(&'static str),
-    Json(String),
-}
-
-impl Answer {
-    fn json(status: u16, json: String) -> Self {
-        Self { status, fields: String::new(), content: Content::Json(json) }
-    }
-
-    fn text(status: u16, text: &'static str) -> Self {
-        Self { status, fields: String::new(), content: Content::Text(text) }
-    }
-
-    fn with(self, fields: impl Into<String>) -> Self {
-        Self { fields: fields.into(), ..self }
-    }
+    queue: AtomicU64,
 }
 
 impl Default for Shop {
@@ -98,6 +71,7 @@ impl Default for Shop {
             things: Recent::new(RECENT_MAX),
             logins: Logins::new(USERS_MAX),
             flaky: AtomicU64::new(0),
+            queue: AtomicU64::new(0),
         }
     }
 }
@@ -109,160 +83,80 @@ pub(crate) fn answer(
     payload: &Payload<'_>,
     shared: &Shared,
 ) -> Answer {
-    let method = request.method;
+    let (rule, method) = (page.rule(), request.method);
     if method == Method::Options {
-        return Answer::text(200, "").with(page.allow());
+        return Answer::text(200, "").with(rule.allow());
     }
-    if !page.takes(method) {
-        return Answer::text(405, "the shop takes other methods here\n").with(page.allow());
+    if !rule.takes(method) {
+        return Answer::text(405, "the shop takes other methods here\n").with(rule.allow());
     }
-    let shop = &shared.shop;
+    let (shop, head) = (&shared.shop, &payload.head);
     match page {
-        Page::Login => shop.log_in(payload),
-        Page::Logout => log_out(),
-        Page::Account => account(&payload.head),
-        Page::Orders => shop.orders(&payload.head),
-        Page::Product(number) => product(number),
-        Page::Things => shop.make_thing(payload),
-        Page::Thing(identity) => shop.look_at_thing(identity),
-        Page::Old => Answer::text(302, "it is at /\n").with("Location: /\r\n"),
-        Page::Flaky => shop.flaky(method),
-        Page::Upload => upload(payload),
+        Page::Account => members::account(head),
+        Page::Admin => shop.admin(head),
+        Page::Board => catalog::board(head),
         Page::Counts => counts(shared),
+        Page::Flaky => shop.flaky(method),
+        Page::Link(identity) => shop.link(identity),
+        Page::Login if method == Method::Delete => shop.give_up_token(head),
+        Page::Login => shop.log_in(payload),
+        Page::Logout => members::end_session(),
+        Page::Me => shop.me(payload),
+        Page::News => catalog::news(head),
+        Page::Old => Answer::text(302, "it is at /\n").with("Location: /\r\n"),
+        Page::Order => catalog::order(payload),
+        Page::Orders => shop.orders(head),
+        Page::Product(number) => catalog::product(number),
+        Page::Queue => shop.queue(method),
+        Page::Refresh => shop.refresh(payload),
+        Page::Replies(number) => catalog::reply(number, payload),
+        Page::Resource(identity) => catalog::resource(identity),
+        Page::Search => catalog::search(head),
+        Page::Thing(identity) if method == Method::Delete => shop.drop_thing(identity),
+        Page::Thing(identity) => shop.look_at_thing(identity),
+        Page::Things => shop.make_thing(payload),
+        Page::Thread(number) => catalog::thread(number, head),
+        Page::Upload => catalog::upload(payload),
     }
 }
 
 impl Shop {
-    fn log_in(&self, payload: &Payload<'_>) -> Answer {
-        let user = match user(payload) {
-            Ok(Some(user)) => user,
-            Ok(None) => return Answer::text(400, "a login is a form or JSON with a `user`\n"),
-            Err(broken) => return Answer::text(400, broken),
-        };
-        if user.len() > USER_BYTES_MAX {
-            return Answer::text(400, "the name of a user may have 256 bytes\n");
-        }
-        let token = self.identities.next();
-        self.tokens.insert(token, ());
-        self.logins.count(&user);
-        let session = utf8_percent_encode(&user, NON_ALPHANUMERIC);
-        Answer::json(200, format!("{{\"token\":\"{token}\",\"user\":{}}}\n", json!(user)))
-            .with(format!("Set-Cookie: session={session}; HttpOnly; Path=/\r\n"))
-    }
-
-    /// The token is taken with the word Bearer and without.
-    fn orders(&self, head: &[u8]) -> Answer {
-        let given = field::values(head, "authorization").next().unwrap_or_default();
-        let token = Identity::parse(given.strip_prefix("Bearer ").unwrap_or(given));
-        match token.and_then(|token| self.tokens.update(token, |()| ())) {
-            Some(()) => Answer::json(200, "{\"orders\":[]}\n".into()),
-            None => {
-                Answer::text(401, "orders need the token of a login: Authorization: Bearer TOKEN\n")
-            }
-        }
-    }
-
-    fn make_thing(&self, payload: &Payload<'_>) -> Answer {
-        let number = json_member(payload, "n").unwrap_or_default();
-        let identity = self.identities.next();
-        self.things.insert(identity, LOOKS);
-        let json = format!("{{\"id\":\"{identity}\",\"n\":{number},\"status\":\"PENDING\"}}\n");
-        Answer::json(202, json)
-    }
-
-    fn look_at_thing(&self, identity: Option<Identity>) -> Answer {
-        let look = |missing: &mut u8| {
-            *missing = missing.saturating_sub(1);
-            *missing
-        };
-        let found =
-            identity.and_then(|identity| Some((identity, self.things.update(identity, look)?)));
-        let Some((identity, missing)) = found else {
-            return Answer::text(404, "no such thing\n");
-        };
-        let status = if missing > 0 { "PENDING" } else { "ACTIVE" };
-        Answer::json(200, format!("{{\"id\":\"{identity}\",\"status\":\"{status}\"}}\n"))
-    }
-
-    /// Only GET advances: the page goes by its own count, as the model does.
     fn flaky(&self, method: Method) -> Answer {
-        let requests = match method {
-            Method::Get => self.flaky.fetch_add(1, Ordering::Relaxed) + 1,
-            _ => self.flaky.load(Ordering::Relaxed),
-        };
-        match requests % FLAKY_PERIOD {
+        match gets(&self.flaky, method) % FLAKY_PERIOD {
             0 => Answer::text(503, "no"),
             _ => Answer::text(200, "yes"),
         }
     }
-}
 
-fn log_out() -> Answer {
-    Answer { status: 204, fields: FORGET_SESSION.into(), content: Content::Nothing }
-}
-
-fn account(head: &[u8]) -> Answer {
-    let session = field::cookie(head, "session").filter(|session| !session.is_empty());
-    match session {
-        Some(session) => {
-            let user = percent_decode_str(session).decode_utf8_lossy();
-            Answer::json(200, format!("{{\"user\":{}}}\n", json!(user)))
-        }
-        None => Answer::text(401, "the account needs the cookie of a login\n"),
+    /// Grows shorter from look to look, over and over.
+    fn queue(&self, method: Method) -> Answer {
+        let looks = gets(&self.queue, method) % QUEUE_PERIOD;
+        let length = QUEUE_STEP * (QUEUE_PERIOD - 1 - looks);
+        let state = if length > 0 { "open" } else { "closed" };
+        Answer::json(200, json!({ "length": length, "state": state }))
     }
 }
 
-fn product(number: u64) -> Answer {
-    let price = u128::from(number) * 3;
-    let json = format!("{{\"id\":{number},\"name\":\"product {number}\",\"price\":{price}}}\n");
-    Answer::json(200, json)
-}
-
-fn upload(payload: &Payload<'_>) -> Answer {
-    match Form::read(content_type(payload), &payload.body) {
-        Ok(form) => {
-            let (fields, files) = (json!(form.fields), json!(form.file_sizes));
-            Answer::json(200, format!("{{\"fields\":{fields},\"files\":{files}}}\n"))
-        }
-        Err(broken) => Answer::text(400, broken.0),
+/// The GETs of a page up to this request: only they advance it, as the model goes by its counts.
+fn gets(count: &AtomicU64, method: Method) -> u64 {
+    match method {
+        Method::Get => count.fetch_add(1, Ordering::Relaxed) + 1,
+        _ => count.load(Ordering::Relaxed),
     }
 }
 
 fn counts(shared: &Shared) -> Answer {
-    let (logins, requests) = (json!(shared.shop.logins.counts()), json!(tally::requests(shared)));
-    Answer::json(200, format!("{{\"logins\":{logins},\"requests\":{requests}}}\n"))
-}
-
-/// Who logs in: a name that is not empty, of the form or else of the JSON.
-fn user(payload: &Payload<'_>) -> Result<Option<String>, &'static str> {
-    let mut form = Form::read(content_type(payload), &payload.body).map_err(|broken| broken.0)?;
-    let user = form.fields.remove("user").or_else(|| match json_member(payload, "user")? {
-        Value::String(user) => Some(user),
-        Value::Number(user) => Some(user.to_string()),
-        _ => None,
-    });
-    Ok(user.filter(|user| !user.is_empty()))
-}
-
-/// A member of the JSON object that the request brought, if it did.
-fn json_member(payload: &Payload<'_>, name: &str) -> Option<Value> {
-    let media_type = content_type(payload).split(';').next()?.trim().to_ascii_lowercase();
-    let subtype = media_type.strip_prefix("application/")?;
-    if subtype != "json" && !subtype.ends_with("+json") {
-        return None;
-    }
-    let mut object: Value = serde_json::from_slice(&payload.body).ok()?;
-    object.get_mut(name).map(Value::take)
-}
-
-fn content_type<'p>(payload: &'p Payload<'_>) -> &'p str {
-    field::values(&payload.head, "content-type").next().unwrap_or_default()
+    let (logins, requests) = (shared.shop.logins.counts(), tally::requests(shared));
+    Answer::json(200, json!({ "logins": logins, "requests": requests }))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::route::Route;
+    use crate::shop::members::USER_BYTES_MAX;
 
     fn shared() -> Shared {
         Shared::new(1).unwrap()
@@ -339,7 +233,7 @@ mod tests {
         for (line, status, fields) in [
             ("PUT /flaky", 405, allow),
             ("OPTIONS /flaky", 200, allow),
-            ("HEAD /login", 405, "Allow: POST, OPTIONS\r\n"),
+            ("HEAD /login", 405, "Allow: POST, DELETE, OPTIONS\r\n"),
         ] {
             let answer = ask(&shared, line, "", "");
             assert_eq!((answer.status, answer.fields.as_str()), (status, fields), "{line}");

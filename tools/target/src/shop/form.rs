@@ -33,7 +33,8 @@ impl Form {
         multipart::parts(body, boundary.as_bytes()).map(Self::of_parts)
     }
 
-    fn url_encoded(text: &str) -> Self {
+    /// Reads `a=1&b=2`, as it is in a body or a query.
+    pub(super) fn url_encoded(text: &str) -> Self {
         let mut form = Self::default();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -23,6 +23,22 @@ impl Identity {
         Some(Self { high: half(&text[..16])?, low: half(&text[16..])? })
     }
 
+    /// Reads a UUID with its hyphens, in digits of either case.
+    pub(super) fn parse_uuid(text: &str) -> Option<Self> {
+        let groups: Vec<_> = text.split('-').collect();
+        let lengths: Vec<_> = groups.iter().map(|group| group.len()).collect();
+        let is_uuid = lengths == [8, 4, 4, 4, 12];
+        is_uuid.then(|| Self::parse(&groups.concat().to_ascii_lowercase())).flatten()
+    }
+
+    /// The form that [`parse_uuid`](Self::parse_uuid) reads, in lower case.
+    pub(super) fn to_uuid(self) -> String {
+        let digits = self.to_string();
+        let groups =
+            [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+        groups.join("-")
+    }
+
     /// Bits that spread identities evenly.
     pub(super) fn bits(self) -> u64 {
         self.low
@@ -61,6 +77,18 @@ mod tests {
         for identity in [Identity { high: 0, low: 1 }, Identities::default().next()] {
             let text = identity.to_string();
             assert_eq!((text.len(), Identity::parse(&text)), (32, Some(identity)));
+        }
+    }
+
+    #[test]
+    fn uuids_have_hyphens_in_their_places() {
+        let uuid = |text: &str| Identity::parse_uuid(text).map(Identity::to_uuid);
+        let text = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert_eq!(uuid(text).as_deref(), Some(text));
+        assert_eq!(uuid(&text.to_uppercase()).as_deref(), Some(text));
+        let digits = text.replace('-', "");
+        for text in ["", "x", &digits, &format!("-{text}"), &format!("g{}", &text[1..])] {
+            assert_eq!(uuid(text), None, "{text}");
         }
     }
 

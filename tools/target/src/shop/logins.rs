@@ -34,6 +34,11 @@ impl Logins {
         *shard.entry(user.to_owned()).or_default() += 1;
     }
 
+    /// How many users have a count of their own.
+    pub(super) fn users(&self) -> usize {
+        self.shards.iter().map(|shard| shard.len() - usize::from(shard.contains_key(OTHERS))).sum()
+    }
+
     pub(super) fn counts(&self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for shard in self.shards.iter() {
@@ -54,7 +59,7 @@ mod tests {
         let logins = Logins::new(1000);
         ["ada", "bob", "ada"].into_iter().for_each(|user| logins.count(user));
         let counts = [("ada".to_owned(), 2), ("bob".to_owned(), 1)];
-        assert_eq!(logins.counts(), BTreeMap::from(counts));
+        assert_eq!((logins.users(), logins.counts()), (2, BTreeMap::from(counts)));
     }
 
     #[test]
@@ -62,7 +67,7 @@ mod tests {
         let (logins, users) = (Logins::new(SHARDS), 100 * SHARDS as u64);
         (0..users).for_each(|user| logins.count(&user.to_string()));
         let counts = logins.counts();
-        assert_eq!(counts.len(), SHARDS + 1);
+        assert_eq!((counts.len(), logins.users()), (SHARDS + 1, SHARDS));
         assert_eq!(counts[OTHERS], users - SHARDS as u64);
         logins.count("0");
         assert_eq!(logins.counts().values().sum::<u64>(), users + 1);

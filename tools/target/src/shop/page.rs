@@ -1,156 +1,129 @@
-//! The pages of the shop: what their paths look like, the methods they take, and the names of the
-//! rules that they count under.
+//! The pages of the shop: what their paths look like, and which of them read a body.
 
-use crate::request::{Method, Request};
-use crate::route::{Route, number};
+use crate::request::Method;
+use crate::route::number;
 use crate::shop::identity::Identity;
+use crate::shop::rule::Rule;
 
-/// A page, with its parameter.
+/// A page, with its parameter; text is left in the request's target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Page {
+    Account,
+    Admin,
+    Board,
+    Counts,
+    Flaky,
+    /// `None` for what cannot name a thing.
+    Link(Option<Identity>),
     Login,
     Logout,
-    Account,
+    Me,
+    News,
+    Old,
+    Order,
     Orders,
     Product(u64),
-    Things,
+    Queue,
+    Refresh,
+    Replies(u64),
+    Resource(Identity),
+    Search,
     /// `None` for what cannot name a thing.
     Thing(Option<Identity>),
-    Old,
-    Flaky,
+    Things,
+    Thread(u64),
     Upload,
-    Counts,
 }
 
 impl Page {
     /// Decides about a path `/name` or `/name/parameter`.
     pub(crate) fn parse(name: &str, parameter: Option<&str>) -> Option<Self> {
-        Some(match (name, parameter) {
-            ("login", None) => Self::Login,
-            ("logout", None) => Self::Logout,
-            ("account", None) => Self::Account,
-            ("orders", None) => Self::Orders,
-            ("products", Some(text)) => Self::Product(number(text)?),
-            ("things", None) => Self::Things,
-            ("things", Some(text)) if !text.is_empty() && !text.contains('/') => {
-                Self::Thing(Identity::parse(text))
-            }
-            ("old", None) => Self::Old,
-            ("flaky", None) => Self::Flaky,
-            ("upload", None) => Self::Upload,
-            ("counts", None) => Self::Counts,
+        match parameter {
+            Some(text) => Self::with_parameter(name, text),
+            None => Self::plain(name),
+        }
+    }
+
+    fn plain(name: &str) -> Option<Self> {
+        Some(match name {
+            "account" => Self::Account,
+            "admin" => Self::Admin,
+            "counts" => Self::Counts,
+            "flaky" => Self::Flaky,
+            "login" => Self::Login,
+            "logout" => Self::Logout,
+            "me" => Self::Me,
+            "news" => Self::News,
+            "old" => Self::Old,
+            "orders" => Self::Orders,
+            "queue" => Self::Queue,
+            "search" => Self::Search,
+            "things" => Self::Things,
+            "upload" => Self::Upload,
             _ => return None,
         })
     }
 
-    /// Whether there is an answer for this method other than what methods there are.
-    pub(crate) fn takes(self, method: Method) -> bool {
-        match self.is_posted_to() {
-            true => method == Method::Post,
-            false => matches!(method, Method::Get | Method::Head),
+    fn with_parameter(name: &str, text: &str) -> Option<Self> {
+        let (text, below) = text.split_once('/').map_or((text, None), |(text, b)| (text, Some(b)));
+        if text.is_empty() {
+            return None;
         }
+        Some(match (name, below) {
+            ("boards", None) => Self::Board,
+            ("login", None) if text == "refresh" => Self::Refresh,
+            ("orders", None) => Self::Order,
+            ("products", None) => Self::Product(number(text)?),
+            ("resources", None) => Self::Resource(Identity::parse_uuid(text)?),
+            ("things", None) => Self::Thing(Identity::parse(text)),
+            ("things", Some("link")) => Self::Link(Identity::parse(text)),
+            ("threads", None) => Self::Thread(number(text)?),
+            ("threads", Some("replies")) => Self::Replies(number(text)?),
+            _ => return None,
+        })
     }
 
     /// Whether a request of this method is answered by its body.
     pub(crate) fn reads_body(self, method: Method) -> bool {
-        self.takes(method) && matches!(self, Self::Login | Self::Things | Self::Upload)
+        let reads = match self {
+            Self::Login => method == Method::Post,
+            Self::Me
+            | Self::Order
+            | Self::Refresh
+            | Self::Replies(_)
+            | Self::Things
+            | Self::Upload => true,
+            _ => false,
+        };
+        reads && self.rule().takes(method)
     }
 
-    /// The header line that lists the methods.
-    pub(super) fn allow(self) -> &'static str {
-        match self.is_posted_to() {
-            true => "Allow: POST, OPTIONS\r\n",
-            false => "Allow: GET, HEAD, OPTIONS\r\n",
-        }
-    }
-
-    fn is_posted_to(self) -> bool {
-        matches!(self, Self::Login | Self::Logout | Self::Things | Self::Upload)
-    }
-
-    /// The rule of the page; `/counts` is not counted.
-    fn rule(self) -> Option<Rule> {
-        Some(match self {
+    /// The rule of the page.
+    pub(super) fn rule(self) -> Rule {
+        match self {
+            Self::Account => Rule::Account,
+            Self::Admin => Rule::Admin,
+            Self::Board => Rule::Board,
+            Self::Counts => Rule::Counts,
+            Self::Flaky => Rule::Flaky,
+            Self::Link(_) => Rule::Link,
             Self::Login => Rule::Login,
             Self::Logout => Rule::Logout,
-            Self::Account => Rule::Account,
+            Self::Me => Rule::Me,
+            Self::News => Rule::News,
+            Self::Old => Rule::Old,
+            Self::Order => Rule::Order,
             Self::Orders => Rule::Orders,
             Self::Product(_) => Rule::Product,
-            Self::Things => Rule::Things,
+            Self::Queue => Rule::Queue,
+            Self::Refresh => Rule::Refresh,
+            Self::Replies(_) => Rule::Replies,
+            Self::Resource(_) => Rule::Resource,
+            Self::Search => Rule::Search,
             Self::Thing(_) => Rule::Thing,
-            Self::Old => Rule::Old,
-            Self::Flaky => Rule::Flaky,
+            Self::Things => Rule::Things,
+            Self::Thread(_) => Rule::Thread,
             Self::Upload => Rule::Upload,
-            Self::Counts => return None,
-        })
-    }
-}
-
-/// What `/counts` tells apart, besides methods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rule {
-    Root,
-    Login,
-    Logout,
-    Account,
-    Orders,
-    Product,
-    Things,
-    Thing,
-    Old,
-    Flaky,
-    Upload,
-    /// A path or a method that the shop does not have.
-    Unknown,
-}
-
-impl Rule {
-    /// Every rule, in the order of their numbers.
-    pub(super) const ALL: [Self; 12] = [
-        Self::Root,
-        Self::Login,
-        Self::Logout,
-        Self::Account,
-        Self::Orders,
-        Self::Product,
-        Self::Things,
-        Self::Thing,
-        Self::Old,
-        Self::Flaky,
-        Self::Upload,
-        Self::Unknown,
-    ];
-
-    /// The rule that a request counts under here.
-    ///
-    /// The target's own routes have none. `GET /` has none either: it is counted with the other
-    /// requests for `/`, on the fast path, and what is told apart are those of other methods.
-    pub(crate) fn of(request: &Request) -> Option<Self> {
-        match request.route {
-            Route::Root => (request.method != Method::Get).then_some(Self::Root),
-            Route::Shop(page) if page.takes(request.method) => page.rule(),
-            Route::Shop(page) if request.method == Method::Options => page.rule(),
-            Route::Shop(page) => page.rule().map(|_| Self::Unknown),
-            Route::NotFound => Some(Self::Unknown),
-            _ => None,
-        }
-    }
-
-    /// The name that Flask has for it.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Root => "/",
-            Self::Login => "/login",
-            Self::Logout => "/logout",
-            Self::Account => "/account",
-            Self::Orders => "/orders",
-            Self::Product => "/products/<int:number>",
-            Self::Things => "/things",
-            Self::Thing => "/things/<identity>",
-            Self::Old => "/old",
-            Self::Flaky => "/flaky",
-            Self::Upload => "/upload",
-            Self::Unknown => "unknown",
         }
     }
 }
@@ -158,21 +131,37 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::Route;
 
     #[test]
     fn paths_decide() {
         for (name, parameter, page) in [
             ("login", None, Some(Page::Login)),
             ("login", Some(""), None),
+            ("login", Some("refresh"), Some(Page::Refresh)),
+            ("login", Some("other"), None),
+            ("orders", None, Some(Page::Orders)),
+            ("orders", Some("a-1"), Some(Page::Order)),
+            ("orders", Some("a/1"), None),
+            ("boards", Some("m%C3%BCsli"), Some(Page::Board)),
+            ("boards", None, None),
             ("products", Some("7"), Some(Page::Product(7))),
             ("products", Some("007"), Some(Page::Product(7))),
             ("products", Some("-7"), None),
+            ("products", Some(""), None),
             ("products", Some("7/8"), None),
             ("products", None, None),
+            ("threads", Some("7"), Some(Page::Thread(7))),
+            ("threads", Some("7/replies"), Some(Page::Replies(7))),
+            ("threads", Some("x/replies"), None),
+            ("threads", Some("7/replies/"), None),
+            ("resources", Some("x"), None),
             ("things", None, Some(Page::Things)),
             ("things", Some(""), None),
+            ("things", Some("/link"), None),
             ("things", Some("a/b"), None),
             ("things", Some("x"), Some(Page::Thing(None))),
+            ("things", Some("x/link"), Some(Page::Link(None))),
             ("counts", None, Some(Page::Counts)),
             ("cart", None, None),
         ] {
@@ -181,18 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn rules_index_their_own_count() {
-        for (index, rule) in Rule::ALL.into_iter().enumerate() {
-            assert_eq!(rule as usize, index);
-        }
-    }
-
-    #[test]
-    fn only_posts_that_are_answered_by_it_keep_their_body() {
-        assert!(Page::Upload.reads_body(Method::Post));
+    fn only_what_is_answered_by_its_body_keeps_it() {
         for (page, method) in
-            [(Page::Upload, Method::Put), (Page::Logout, Method::Post), (Page::Old, Method::Get)]
+            [(Page::Upload, Method::Post), (Page::Order, Method::Put), (Page::Me, Method::Patch)]
         {
+            assert!(page.reads_body(method), "{page:?} {method:?}");
+        }
+        for (page, method) in [
+            (Page::Upload, Method::Put),
+            (Page::Login, Method::Delete),
+            (Page::Logout, Method::Post),
+            (Page::Old, Method::Get),
+        ] {
             assert!(!page.reads_body(method), "{page:?} {method:?}");
         }
     }

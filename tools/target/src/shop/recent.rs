@@ -51,6 +51,11 @@ impl<V> Recent<V> {
     ) -> Option<R> {
         self.shards.of(identity.bits()).values.get_mut(&identity).map(work)
     }
+
+    /// Takes the entry out, if it is there (still); its place in the order becomes free in its turn.
+    pub(super) fn remove(&self, identity: Identity) -> Option<V> {
+        self.shards.of(identity.bits()).values.remove(&identity)
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +71,8 @@ mod tests {
         assert_eq!(recent.update(known, |value| *value -= 1), Some(()));
         assert_eq!(recent.update(known, |value| *value), Some(2));
         assert_eq!(recent.update(unknown, |value| *value), None);
+        assert_eq!((recent.remove(known), recent.remove(known)), (Some(2), None));
+        assert_eq!(recent.update(known, |value| *value), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::request::{Method, Request};
 use crate::shared::Shared;
-use crate::shop::page::Rule;
+use crate::shop::rule::Rule;
 use crate::stats::{RouteKind, add};
 
 /// The counters of one thread, which nobody else writes.
@@ -33,7 +33,9 @@ pub(super) fn requests(shared: &Shared) -> BTreeMap<String, u64> {
     let sum = |method, rule| -> u64 {
         shared.counts.iter().map(|counts| counts.shop.count_of(method, rule)).sum()
     };
-    let all = Method::ALL.into_iter().flat_map(|method| Rule::ALL.map(|rule| (method, rule)));
+    let all = Method::ALL
+        .into_iter()
+        .flat_map(|method| Rule::ALL.iter().map(move |&rule| (method, rule)));
     let mut requests: BTreeMap<_, _> = all
         .map(|(method, rule)| (name(method, rule), sum(method, rule)))
         .filter(|&(_, count)| count > 0)

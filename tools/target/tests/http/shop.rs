@@ -107,13 +107,129 @@ fn a_thing_is_active_from_the_third_look_on() {
     let made = json_of(&answer);
     assert_eq!((answer.status, &made["n"], &made["status"]), (202, &json!("x"), &json!("PENDING")));
     let path = format!("/things/{}", made["id"].as_str().unwrap());
-    for status in ["PENDING", "PENDING", "ACTIVE", "ACTIVE"] {
+    let link = format!("{path}/link");
+    for is_done in [false, false, true, true] {
         let answer = client.get(&path);
-        assert_eq!(answer.status, 200);
-        assert_eq!(json_of(&answer), json!({ "id": made["id"], "status": status }));
+        let expected = match is_done {
+            true => json!({ "id": made["id"], "link": link, "status": "ACTIVE" }),
+            false => json!({ "id": made["id"], "status": "PENDING" }),
+        };
+        assert_eq!((answer.status, json_of(&answer)), (200, expected));
     }
+    assert_eq!(client.get(&link).body, b"here it is");
+    let statuses = [(); 2].map(|()| ask(&mut client, &format!("DELETE {path}"), "", "").status);
+    assert_eq!(statuses, [204, 404]);
+    assert_eq!((client.get(&path).status, client.get(&link).status), (404, 404));
     for path in ["/things/unknown", "/things/0123456789abcdef0123456789abcdef"] {
         assert_eq!(client.get(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_basic_authentication_logs_in_too() {
+    let target = start();
+    let mut client = Client::connect(target.local_addr());
+    let answer = ask(&mut client, "POST /login", "Authorization: Basic YWRhOng=\r\n", "");
+    assert_eq!((answer.status, &json_of(&answer)["user"]), (200, &json!("ada")));
+    let admin = |client: &mut Client, login: &str| {
+        ask(client, "GET /admin", &format!("Authorization: Basic {login}\r\n"), "")
+    };
+    assert_eq!(admin(&mut client, "YWRhOng=").status, 401);
+    let answer = admin(&mut client, "YWRtaW46YWRtaW4=");
+    assert_eq!((answer.status, json_of(&answer)), (200, json!({ "users": 1 })));
+}
+
+#[test]
+fn a_token_is_good_until_it_is_exchanged_or_given_up() {
+    let target = start();
+    let mut client = Client::connect(target.local_addr());
+    let bearer = |token: &str| format!("Content-Type: {JSON}\r\nAuthorization: Bearer {token}\r\n");
+    let (first, _) = log_in(&mut client, "ada");
+    let answer = ask(&mut client, "GET /me", &bearer(&first), "");
+    assert_eq!((answer.status, json_of(&answer)), (200, json!({ "name": "Ada" })));
+    let body = format!(r#"{{"token":"{first}"}}"#);
+    let second = json_of(&post(&mut client, "/login/refresh", JSON, &body))["token"].clone();
+    let second = second.as_str().unwrap();
+    assert_eq!(ask(&mut client, "GET /me", &bearer(&first), "").status, 401);
+    let answer = ask(&mut client, "PATCH /me", &bearer(second), r#"{"visits":"3"}"#);
+    assert_eq!((answer.status, json_of(&answer)), (200, json!({ "name": "Ada", "visits": "3" })));
+    assert_eq!(ask(&mut client, "DELETE /login", &bearer(second), "").status, 204);
+    assert_eq!(ask(&mut client, "PATCH /me", &bearer(second), "{}").status, 401);
+    assert_eq!(ask(&mut client, "GET /orders", &bearer(second), "").status, 401);
+}
+
+#[test]
+fn an_order_has_an_amount() {
+    let target = start();
+    let mut client = Client::connect(target.local_addr());
+    let mut put = |body: &str| {
+        ask(&mut client, "PUT /orders/a%201", &format!("Content-Type: {JSON}\r\n"), body)
+    };
+    let answer = put(r#"{"amount":3,"by":"ada"}"#);
+    let expected = json!({ "amount": 3, "by": "ada", "id": "a 1" });
+    assert_eq!((answer.status, json_of(&answer)), (200, expected));
+    for body in ["", "{}", r#"{"amount":"3"}"#, r#"{"amount":1.5}"#, "[3]"] {
+        assert_eq!(put(body).status, 400, "{body}");
+    }
+}
+
+#[test]
+fn pages_that_are_asked_by_query_and_path() {
+    let target = start();
+    let mut client = Client::connect(target.local_addr());
+    let uuid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    for (path, expected) in [
+        ("/news?lang=en&page=1", json!({ "language": "en", "page": 1 })),
+        ("/search?q=m%C3%BCsli+%26+milk", json!({ "hits": 12, "query": "müsli & milk" })),
+        (&format!("/resources/{}", uuid.to_uppercase()), json!({ "id": uuid })),
+        ("/threads/7", json!({ "id": 7, "more": true, "page": 1 })),
+        ("/threads/7?page=5", json!({ "id": 7, "more": false, "page": 5 })),
+    ] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, json_of(&answer)), (200, expected), "{path}");
+    }
+    for path in ["/news", "/news?page=1", "/news?page=x&lang=en", "/search", "/threads/7?page=x"] {
+        assert_eq!(client.get(path).status, 400, "{path}");
+    }
+    assert_eq!(client.get("/resources/0f8fad5b").status, 404);
+}
+
+#[test]
+fn a_board_links_to_its_threads() {
+    let target = start();
+    let mut client = Client::connect(target.local_addr());
+    let answer = client.get("/boards/a%20%3Cb");
+    assert_eq!((answer.status, answer.field("Content-Type")), (200, Some("text/html")));
+    let html = String::from_utf8(answer.body).unwrap();
+    assert!(html.starts_with("<html><body><h1>a &lt;b</h1><a href=\"/threads/1\">"), "{html}");
+    assert_eq!(html.matches("href").count(), 8);
+}
+
+#[test]
+fn a_reply_has_a_text_and_a_photo() {
+    let target = start();
+    let mut client = Client::connect(target.local_addr());
+    let mut reply = |text: &str, name: &str| {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n{text}\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"p\"\r\n\r\n\
+             12345\r\n--b--\r\n"
+        );
+        post(&mut client, "/threads/3/replies", "multipart/form-data; boundary=b", &body)
+    };
+    let answer = reply("hello", "photo");
+    assert_eq!((answer.status, json_of(&answer)), (201, json!({ "bytes": 5, "thread": 3 })));
+    assert_eq!((reply("", "photo").status, reply("hello", "picture").status), (400, 400));
+}
+
+#[test]
+fn the_queue_grows_shorter_over_and_over() {
+    let target = start();
+    let mut client = Client::connect(target.local_addr());
+    for length in [9, 6, 3, 0, 12, 9] {
+        let state = if length > 0 { "open" } else { "closed" };
+        let expected = json!({ "length": length, "state": state });
+        assert_eq!(json_of(&client.get("/queue")), expected);
     }
 }
 
@@ -175,7 +291,7 @@ fn head_has_the_status_of_get_and_other_methods_are_refused() {
     let (status, head) = client.head();
     assert_eq!((status, head.len()), (200, client.get("/products/5").head.len()));
     for (line, allowed) in
-        [("GET /login", "POST, OPTIONS"), ("DELETE /products/5", "GET, HEAD, OPTIONS")]
+        [("GET /login", "POST, DELETE, OPTIONS"), ("DELETE /products/5", "GET, HEAD, OPTIONS")]
     {
         let answer = ask(&mut client, line, "", "");
         assert_eq!((answer.status, answer.field("Allow")), (405, Some(allowed)), "{line}");
