@@ -195,7 +195,8 @@ impl Shard {
     }
 
     pub(crate) async fn iteration(&self) -> bool {
-        self.iterations.take_some(1).await > 0
+        // As with requests, those of the warm-up are free.
+        self.now_ns() < self.options.warm_up_end_ns || self.iterations.take_some(1).await > 0
     }
 
     pub(crate) async fn next_row(&self, feed: usize) -> Option<u64> {

@@ -22,7 +22,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgAction, CommandFactory, FromArgMatches};
 
 pub(crate) use args::{Args, Command, LoadArgs, TargetArgs};
 use run_request::RunRequest;
@@ -73,7 +73,16 @@ impl Program {
 
     /// Every flag there is, and those of Locust that are not here.
     fn command(self) -> clap::Command {
-        (self.augment)(absent::known_to(Args::command()))
+        let command = absent::known_to(Args::command());
+        // Of a flag given twice the last counts, as in Locust: scripts that wrap scripts rely on it.
+        let command = command.mut_args(|flag| match flag.get_action() {
+            ArgAction::Set | ArgAction::SetTrue if !flag.is_positional() => {
+                let id = flag.get_id().clone();
+                flag.overrides_with(id)
+            }
+            _ => flag,
+        });
+        (self.augment)(command)
     }
 }
 
@@ -195,7 +204,7 @@ mod tests {
         assert_eq!(
             refused(&["-t", "10sec"]),
             "invalid value '10sec' for '--run-time <TIME>': '10sec' is not a time: write 30s, 5m, 1h30m, 500ms, or a \
-             number of seconds"
+             whole number of seconds"
         );
     }
 }

@@ -10,15 +10,13 @@ use crate::library::Test;
 use crate::library::event::Events;
 use crate::scenario::model::Settings;
 use crate::scenario::{ScenarioError, ScenarioFrontEnd};
-use crate::threshold::{Threshold, ThresholdError};
+use crate::threshold::Threshold;
 
 /// Why a test is none; a scenario file may have several faults, a line each.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TestError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    #[error("{}: the condition \"{text}\" of [checks]: {source}", file.display())]
-    Threshold { file: PathBuf, text: String, source: ThresholdError },
     #[error("there are two user classes named '{0}'")]
     TwoOfAName(String),
     #[error("there is no user class '{name}': there are {known}")]
@@ -70,8 +68,8 @@ impl TestSource {
 
     fn add_file(&mut self, file: &Path) -> Result<(), TestError> {
         let scenario = crate::scenario::load(file)?;
-        self.fail_if.extend(conditions(file, &scenario.fail_if)?);
-        self.abort_on.extend(conditions(file, &scenario.abort_on)?);
+        self.fail_if.extend(scenario.fail_if.iter().cloned());
+        self.abort_on.extend(scenario.abort_on.iter().cloned());
         self.settings = std::mem::take(&mut self.settings).or(scenario.settings.clone());
         self.shape = self.shape.take().or_else(|| scenario.shape.clone());
         self.classes.extend(ScenarioFrontEnd::classes(scenario));
@@ -86,15 +84,4 @@ impl TestSource {
             None => Ok(()),
         }
     }
-}
-
-fn conditions(file: &Path, texts: &[String]) -> Result<Vec<Threshold>, TestError> {
-    let parse = |text: &String| {
-        Threshold::parse(text).map_err(|source| TestError::Threshold {
-            file: file.to_owned(),
-            text: text.clone(),
-            source,
-        })
-    };
-    texts.iter().map(parse).collect()
 }

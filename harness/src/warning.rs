@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use loadr_engine::clock::nanos;
-use loadr_engine::coordinator::{RunOutcome, ShardOutcome};
+use loadr_engine::coordinator::{EndedBy, RunOutcome, ShardOutcome};
 use loadr_engine::record::{EntryCounts, EntryKind, OTHER_NAME};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,8 @@ pub enum Warning {
     ShardLost { shard: usize, reason: String },
     /// No exchange, and no task that is counted, ended in the measured time.
     NothingMeasured,
+    /// Users ended by themselves, so that nobody was left for the rest of the budget.
+    BudgetUnspent,
     /// The generator was compiled without optimisation.
     DebugBuild,
     /// Shards had no CPU time to spare.
@@ -79,6 +81,7 @@ impl Warning {
     ) -> Vec<Warning> {
         let mut warnings = lost_shards(outcome);
         warnings.extend(nothing_measured(outcome));
+        warnings.extend(budget_unspent(outcome));
         warnings.extend((environment.build_profile == "debug").then_some(Warning::DebugBuild));
         warnings.extend(saturated_shards(outcome));
         warnings.extend(target_on_loopback.then(|| shared_cpus(outcome, environment)).flatten());
@@ -95,6 +98,7 @@ impl Warning {
         match self {
             Self::ShardLost { .. } => "shard-lost",
             Self::NothingMeasured => "nothing-measured",
+            Self::BudgetUnspent => "budget-unspent",
             Self::DebugBuild => "debug-build",
             Self::GeneratorSaturated { .. } => "generator-saturated",
             Self::TargetSharesCpu { .. } => "target-shares-cpu",
@@ -118,6 +122,10 @@ impl Warning {
                 "shard {shard} was lost ({reason}): the run is invalid, the figures are those of the other shards"
             ),
             Self::NothingMeasured => "no exchange ended in the measured time".to_owned(),
+            Self::BudgetUnspent => {
+                "every user had ended by itself before all requests or iterations were made"
+                    .to_owned()
+            }
             Self::DebugBuild => "this is a debug build: it sends several times less".to_owned(),
             Self::GeneratorSaturated { shards, busy_percent_max } => format!(
                 "{} busy up to {busy_percent_max:.1} % of the time: the generator may be the limit, not the target",
@@ -177,6 +185,9 @@ impl Warning {
             Self::ShardLost { .. } => "report it with the reason above; do not use the totals",
             Self::NothingMeasured => {
                 "see the errors and exceptions, or run for longer than one exchange takes"
+            }
+            Self::BudgetUnspent => {
+                "see what ends users: rows of data that run out, stop_user, errors in on_start"
             }
             Self::DebugBuild => "build with `cargo build --release`",
             Self::GeneratorSaturated { .. } => {
@@ -256,6 +267,10 @@ fn lost_shards(outcome: &RunOutcome) -> Vec<Warning> {
 fn nothing_measured(outcome: &RunOutcome) -> Option<Warning> {
     // Tasks that make no exchange, such as commands, are measured where they have entries.
     (!outcome.entries.iter().any(has_row)).then_some(Warning::NothingMeasured)
+}
+
+fn budget_unspent(outcome: &RunOutcome) -> Option<Warning> {
+    (outcome.ended_by == EndedBy::NoUsers).then_some(Warning::BudgetUnspent)
 }
 
 fn saturated_shards(outcome: &RunOutcome) -> Option<Warning> {

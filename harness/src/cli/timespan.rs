@@ -8,7 +8,7 @@ use std::time::Duration;
 /// What is wrong with a span of time.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimespanError {
-    #[error("'{0}' is not a time: write 30s, 5m, 1h30m, 500ms, or a number of seconds")]
+    #[error("'{0}' is not a time: write 30s, 5m, 1h30m, 500ms, or a whole number of seconds")]
     Malformed(String),
     #[error("'{0}' is more time than can be counted")]
     TooLong(String),

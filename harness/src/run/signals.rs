@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// Exit code of a process that was interrupted twice, as shells have it for SIGINT.
@@ -23,10 +23,11 @@ pub(super) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Catches SIGINT and SIGTERM from now on.
+    /// Catches SIGINT and SIGTERM from now on, and SIGHUP unless whoever started the process has it ignored (`nohup`).
     pub(super) fn catch() -> io::Result<Self> {
         let (raised, armed) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        for signal in [SIGINT, SIGTERM] {
+        let hang_up = (!ignores_hang_up()).then_some(SIGHUP);
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
             flag::register_conditional_shutdown(signal, EXIT_INTERRUPTED, Arc::clone(&armed))?;
             flag::register(signal, Arc::clone(&raised))?;
         }
@@ -43,4 +44,13 @@ impl Interrupt {
     pub(super) fn arm(&self) {
         self.armed.store(true, Ordering::Relaxed);
     }
+}
+
+/// Whether SIGHUP is among the signals that this process ignores.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1.
+    ignored.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }

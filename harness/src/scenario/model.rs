@@ -12,6 +12,7 @@ pub use loadr_engine::user::TaskStats;
 use super::data::{Feed, FeedIndex};
 use super::step::Steps;
 use super::template::FeedSlot;
+use crate::threshold::Threshold;
 
 /// A checked scenario file. Everything in it is shared by all shards and never changes.
 #[derive(Clone, Debug)]
@@ -30,10 +31,10 @@ pub struct Scenario {
     pub feeds: Vec<Feed>,
     /// What requests and operations are counted under.
     pub entries: Vec<EntryLabel>,
-    /// Thresholds as written; a run that misses one has failed.
-    pub fail_if: Vec<String>,
-    /// Thresholds as written; a run that misses one is ended.
-    pub abort_on: Vec<String>,
+    /// A run for which one of these holds has failed.
+    pub fail_if: Vec<Threshold>,
+    /// A run for which one of these holds is ended.
+    pub abort_on: Vec<Threshold>,
 }
 
 /// `[run]`: settings for which the command line said nothing.

@@ -26,6 +26,7 @@ use super::fields::{Fields, Item, Reader};
 use super::model::{Class, EntryLabel, EntrySlot, LabelKind, Scenario, Settings, TaskStats};
 use super::names::{Names, index_u32};
 use super::template::resolve;
+use crate::threshold::Threshold;
 
 /// The scenario in `table`; where there is none, why has been reported.
 pub(super) fn scenario<'a>(reader: &'a Reader<'a>, table: &'a DeTable<'a>) -> Option<Scenario> {
@@ -170,11 +171,19 @@ fn settings(item: &Item<'_>) -> Option<Settings> {
     Some(settings)
 }
 
-fn checks(item: &Item<'_>) -> Option<(Vec<String>, Vec<String>)> {
+fn checks(item: &Item<'_>) -> Option<(Vec<Threshold>, Vec<Threshold>)> {
     let fields = item.table("[checks]")?;
-    let checks = (fields.words("fail_if"), fields.words("abort_on"));
+    let checks = (thresholds(&fields, "fail_if"), thresholds(&fields, "abort_on"));
     fields.finish();
     Some(checks)
+}
+
+fn thresholds(fields: &Fields<'_>, name: &'static str) -> Vec<Threshold> {
+    let threshold = |item: &Item<'_>| match Threshold::parse(item.word()?) {
+        Ok(threshold) => Some(threshold),
+        Err(error) => item.report(error.to_string()),
+    };
+    fields.list(name).iter().filter_map(threshold).collect()
 }
 
 fn shared_feeds<'a>(reader: &'a Reader<'a>, fields: &Fields<'a>) -> Vec<ReadFeed> {

@@ -53,7 +53,8 @@ fn setting(key: &str, value: &DeValue<'_>, source: Source) -> Result<Setting, Se
         single => scalar(single).map(Value::Text),
     };
     match value {
-        Some(value) => Ok(Setting { key: key.to_owned(), value, source }),
+        // Scenario files write `run_time`, and so may this.
+        Some(value) => Ok(Setting { key: key.replace('_', "-"), value, source }),
         None => {
             let message = format!("'{key}' takes text, a number, true or false, or a list of them");
             Err(SettingsError::Wrong { origin: source, message })

@@ -12,14 +12,16 @@ use crate::report::units::printable;
 
 /// Width of the name column on something that is not a terminal, and the most on one.
 pub const NAME_WIDTH_MAX: usize = 80;
+/// Narrowest name column. Locust's may be 0, on a terminal of 80 columns, and then no column stands below its heading.
+const NAME_WIDTH_MIN: usize = 24;
 
 /// Columns that the other columns take together.
 const OTHER_COLUMNS: usize = 80;
 
 /// Width of the name column on a terminal of `columns`; `None` means that output is no terminal.
 pub fn name_width(columns: Option<usize>) -> usize {
-    columns
-        .map_or(NAME_WIDTH_MAX, |columns| columns.saturating_sub(OTHER_COLUMNS).min(NAME_WIDTH_MAX))
+    let room = |columns: usize| columns.saturating_sub(OTHER_COLUMNS);
+    columns.map_or(NAME_WIDTH_MAX, |columns| room(columns).clamp(NAME_WIDTH_MIN, NAME_WIDTH_MAX))
 }
 
 /// Writes the statistics table with rates over the whole run, and a blank line.
@@ -300,8 +302,7 @@ GET      /slow                                                                  
         assert_eq!(name_width(None), 80);
         assert_eq!(name_width(Some(200)), 80);
         assert_eq!(name_width(Some(120)), 40);
-        assert_eq!(name_width(Some(80)), 0);
-        assert_eq!(name_width(Some(20)), 0);
+        assert_eq!(name_width(Some(80)), 24, "Locust has 0 there");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::code::{ActionCode, ActionRole, BranchCode, ClassCode, Op, RepeatCode};
 use super::pieces::rendered;
+use crate::report::units::printable;
 use crate::scenario::condition::number_of;
 use crate::scenario::step::{Exit, LoopCondition, Think};
 use crate::scenario::template::{
@@ -147,7 +148,8 @@ impl ScenarioUser {
                 Ok(())
             }
             Op::Log(text) => {
-                log::info!(target: "loadr::scenario", "{}", self.rendered(text)?);
+                // What came from a target must not drive the terminal.
+                log::info!(target: "loadr::scenario", "{}", printable(&self.rendered(text)?));
                 Ok(())
             }
             Op::Fail(text) => Err(TaskExit::error(shortened(self.rendered(text)?))),
@@ -256,7 +258,8 @@ impl ScenarioUser {
     pub(super) fn unset(&self, unset: Unset) -> TaskExit {
         TaskExit::error(match unset {
             Unset::Variable(slot) => format!(
-                "the variable \"{}\" has no value: no step before this one set it",
+                "the variable \"{}\" has no value: no step before this one set it, or the response that it comes from \
+                 had nothing for it",
                 self.class.variables[slot.0 as usize]
             ),
             Unset::Row(slot) => {

@@ -80,7 +80,7 @@ fn what_stands_around_users() {
         (
             "timeout = \"5 m\"\nUSER\nTASK\n",
             &[
-                r#"1:11: "timeout": '5 m' is not a time: write 30s, 5m, 1h30m, 500ms, or a number of seconds"#,
+                r#"1:11: "timeout": '5 m' is not a time: write 30s, 5m, 1h30m, 500ms, or a whole number of seconds"#,
             ],
         ),
         (
@@ -165,7 +165,7 @@ fn users_and_tasks() {
         (
             "USER\nwait = \"soon\"\nTASK\n",
             &[
-                r#"3:8: "wait": 'soon' is not a time: write 30s, 5m, 1h30m, 500ms, or a number of seconds"#,
+                r#"3:8: "wait": 'soon' is not a time: write 30s, 5m, 1h30m, 500ms, or a whole number of seconds"#,
             ],
         ),
         (
@@ -326,7 +326,7 @@ fn kinds_of_steps() {
         (
             r#"{ think = "long" }"#,
             &[
-                r#"6:11: "think": 'long' is not a time: write 30s, 5m, 1h30m, 500ms, or a number of seconds"#,
+                r#"6:11: "think": 'long' is not a time: write 30s, 5m, 1h30m, 500ms, or a whole number of seconds"#,
             ],
         ),
         (

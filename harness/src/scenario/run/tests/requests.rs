@@ -105,7 +105,8 @@ fn what_is_kept_is_used_and_what_is_missing_is_not_what_was_there_before() {
     assert_eq!(ran.bodies()[1], r#"{"id":[1],"t":"abc","c":"v","d":7}"#);
     assert_eq!(ran.seen[1].field("Cookie"), Some("s=v"));
     assert_eq!(ran.lines().len(), 3);
-    let unset = "the variable \"id\" has no value: no step before this one set it";
+    let unset = "the variable \"id\" has no value: no step before this one set it, or the response that it \
+                 comes from had nothing for it";
     assert_eq!(ran.errors().last(), Some(&("A.t", unset, 1)));
 }
 
