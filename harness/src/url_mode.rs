@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use loadr_engine::client::endpoint::Endpoint;
+use loadr_engine::client::session::StatusRule;
 use loadr_engine::record::{EntryIndex, EntryKind};
 use loadr_engine::runtime::Address;
 use loadr_engine::spawn::dispatch::ClassShare;
@@ -36,25 +37,6 @@ pub struct UrlTarget {
     pub request_closing: RequestTemplate,
 }
 
-/// Which responses are successes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExpectedStatus {
-    /// Any final status below 400, as Locust's HttpUser has it: a switch of protocols that nobody asked for is none.
-    BelowFourHundred,
-    /// These alone.
-    Listed(Vec<u16>),
-}
-
-impl ExpectedStatus {
-    #[inline]
-    fn accepts(&self, status: u16) -> bool {
-        match self {
-            Self::BelowFourHundred => (200..400).contains(&status),
-            Self::Listed(expected) => expected.contains(&status),
-        }
-    }
-}
-
 /// What every user of a URL-mode run does.
 #[derive(Clone, Debug)]
 pub struct UrlWorkload {
@@ -69,7 +51,7 @@ pub struct UrlWorkload {
     /// Time to open a connection.
     pub connect_timeout: Duration,
     /// Which responses are successes.
-    pub expected_status: ExpectedStatus,
+    pub expected_status: StatusRule,
     /// Bounds on what a target may send.
     pub limits: Limits,
     /// Seed of the users' random draws.

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
 use glommio::{LocalExecutorBuilder, Placement};
-use loadr::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
+use loadr::url_mode::{UrlTarget, UrlWorkload};
+use loadr_engine::client::session::StatusRule;
 use loadr_engine::coordinator::{EndedBy, Phase, RunPlan};
 use loadr_engine::run::Run;
 use loadr_engine::runtime::{Address, RuntimeKind};
@@ -106,7 +107,7 @@ fn workload(address: SocketAddr, pipeline: u64) -> Counted {
         requests_per_connection: None,
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(10),
-        expected_status: ExpectedStatus::BelowFourHundred,
+        expected_status: StatusRule::BelowFourHundred,
         limits: Limits::default(),
         seed: 1,
     })

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use loadr::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
+use loadr::url_mode::{UrlTarget, UrlWorkload};
+use loadr_engine::client::session::StatusRule;
 use loadr_engine::coordinator::{EndedBy, RunOutcome, RunPlan};
 use loadr_engine::outcome::FailureKind;
 use loadr_engine::record::{EntryCounts, EntryKind};
@@ -104,7 +105,7 @@ impl Case {
             requests_per_connection: self.per_connection,
             timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(2),
-            expected_status: ExpectedStatus::BelowFourHundred,
+            expected_status: StatusRule::BelowFourHundred,
             limits: Limits::default(),
             seed,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use loadr_engine::client::session::StatusRule;
 use loadr_engine::coordinator::{LoadPlan, RunPlan};
 use loadr_engine::limits;
 use loadr_engine::runtime::Address;
@@ -19,7 +20,7 @@ use super::{
 use crate::cli::args::LoadArgs;
 use crate::cli::target_url::{TargetUrl, resolve, split_host_port};
 use crate::report::units::counted;
-use crate::url_mode::{ExpectedStatus, UrlTarget, UrlWorkload};
+use crate::url_mode::{UrlTarget, UrlWorkload};
 
 /// Users of a run that nobody gave a number.
 const USERS_DEFAULT: u64 = 64;
@@ -254,8 +255,8 @@ fn workload(args: &LoadArgs, targets: Vec<UrlTarget>) -> Result<UrlWorkload, Pla
         timeout: args.timeout,
         connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
         expected_status: match args.expect_status.as_slice() {
-            [] => ExpectedStatus::BelowFourHundred,
-            listed => ExpectedStatus::Listed(listed.to_vec()),
+            [] => StatusRule::BelowFourHundred,
+            listed => StatusRule::OneOf(listed.to_vec()),
         },
         limits: Limits::default(),
         seed: args.seed.unwrap_or(SEED_DEFAULT),
