@@ -63,6 +63,7 @@ fn every_row_is_used_once(runtime: &str) {
     assert_eq!(saved.requests(), 60);
     let bytes = saved["totals"]["body_bytes"].as_u64().expect("a count");
     assert_eq!(bytes, (1..=60).sum::<u64>(), "each row once");
+    assert!(finished.stderr.contains("has no more rows: users who need one stop"), "{finished}");
     drop(target);
 }
 

@@ -14,6 +14,9 @@ pub struct ThresholdReport {
     pub condition: String,
     /// Whether the run failed by it.
     pub missed: bool,
+    /// Whether it was to end the run.
+    #[serde(default)]
+    pub aborts: bool,
     /// What was measured; `None` where nothing was.
     pub actual: Option<f64>,
     /// Unit of `actual`: `ms`, `ratio`, `per-second` or `count`.
@@ -29,6 +32,11 @@ impl ThresholdReport {
             .iter()
             .map(|threshold| Self::new(threshold, threshold.evaluate(measured)))
             .collect()
+    }
+
+    /// The same of one that was to end the run.
+    pub(super) fn aborting(self) -> Self {
+        Self { aborts: true, ..self }
     }
 
     /// The same of the one that ended the run.
@@ -52,6 +60,7 @@ impl ThresholdReport {
         Self {
             condition: threshold.text.clone(),
             missed: verdict.fails_the_run(),
+            aborts: false,
             actual,
             unit: name(unit).to_owned(),
             message,
@@ -86,7 +95,8 @@ pub fn write(out: &mut impl Write, thresholds: &[ThresholdReport]) -> io::Result
     for threshold in thresholds {
         let verdict = if threshold.missed { "MISSED" } else { "met" };
         let (condition, message) = (printable(&threshold.condition), printable(&threshold.message));
-        writeln!(out, "  {verdict:<8}fail if {condition}: {message}")?;
+        let effect = if threshold.aborts { "abort on" } else { "fail if" };
+        writeln!(out, "  {verdict:<8}{effect} {condition}: {message}")?;
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Watch {
             }
             _ => ThresholdReport::new(threshold, threshold.evaluate(measured)),
         };
-        self.thresholds.iter().enumerate().map(report).collect()
+        self.thresholds.iter().enumerate().map(report).map(ThresholdReport::aborting).collect()
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
         let expected =
             ["nothing was measured", "there is no entry '/later'", "it was 6, which ended the run"];
         assert_eq!(messages, expected);
-        assert!(reports.iter().all(|report| report.missed));
+        assert!(reports.iter().all(|report| report.missed && report.aborts));
     }
 
     #[test]

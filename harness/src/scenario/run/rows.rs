@@ -1,5 +1,6 @@
 //! Rows of data: which one a user draws next, and what becomes of the user when there is none.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use loadr_engine::task::TaskExit;
@@ -18,6 +19,8 @@ pub(super) struct FeedCode {
     when_out: WhenOut,
     /// Number of the feed among those of the run.
     lease: usize,
+    /// It has been told that users stop for want of a row.
+    told: Cell<bool>,
 }
 
 impl FeedCode {
@@ -29,6 +32,7 @@ impl FeedCode {
             per: feed.per,
             when_out: feed.when_out,
             lease,
+            told: Cell::new(false),
         }
     }
 
@@ -88,7 +92,13 @@ impl ScenarioUser {
 
 fn out_of_rows(feed: &FeedCode) -> TaskExit {
     match feed.when_out {
-        WhenOut::Stop => TaskExit::StopUser,
+        WhenOut::Stop => {
+            // Fewer users than were asked for must not be a riddle; once is enough.
+            if !feed.told.replace(true) {
+                log::warn!("{} has no more rows: users who need one stop", feed.name);
+            }
+            TaskExit::StopUser
+        }
         WhenOut::Fail | WhenOut::Cycle => {
             TaskExit::error(format!("{} has no more rows: all were drawn", feed.name))
         }
