@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::limits;
 use crate::outcome::{Failure, FailureKind};
+use crate::tls::TlsError;
 
 pub(crate) fn connect_timed_out(timeout: Duration) -> Failure {
     Failure::new(FailureKind::ConnectTimeout, format!("connection not made within {timeout:?}"))
@@ -66,6 +67,9 @@ pub(crate) fn stream_failure(error: &io::Error, timeout: Duration) -> Failure {
 
 /// An error that no kernel gave: the engine cut the stream off, or it is a simulated one.
 fn cut_failure(error: &io::Error, timeout: Duration) -> Failure {
+    if let Some(error) = TlsError::of(error) {
+        return error.failure();
+    }
     match error.kind() {
         io::ErrorKind::TimedOut => {
             Failure::new(FailureKind::Timeout, format!("no complete response within {timeout:?}"))

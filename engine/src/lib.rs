@@ -31,4 +31,5 @@ pub mod spawn;
 pub mod stream;
 pub mod task;
 mod timer;
+pub mod tls;
 pub mod user;

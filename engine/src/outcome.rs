@@ -14,8 +14,10 @@ pub enum FailureKind {
     ConnectRefused,
     /// The connection was not made within the connect timeout.
     ConnectTimeout,
-    /// The connection was not made for another reason: no route, network down, TLS.
+    /// The connection was not made for another reason: no route, network down.
     ConnectFailed,
+    /// TLS came to nothing: the handshake failed, or what came after it made no sense.
+    Tls,
     /// This machine has no ephemeral port left for the target's address (`EADDRNOTAVAIL`).
     NoLocalPort,
     /// This process may open no more descriptors (`EMFILE`, `ENFILE`).
@@ -47,6 +49,7 @@ impl FailureKind {
             FailureKind::ConnectRefused => "connect-refused",
             FailureKind::ConnectTimeout => "connect-timeout",
             FailureKind::ConnectFailed => "connect-failed",
+            FailureKind::Tls => "tls",
             FailureKind::NoLocalPort => "no-local-port",
             FailureKind::DescriptorLimit => "descriptor-limit",
             FailureKind::Reset => "reset",

@@ -20,7 +20,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
-use rustix::net::RecvFlags;
+use rustix::net::{RecvFlags, SendFlags};
 
 /// Which runtime a shard runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +122,23 @@ impl SocketHandle {
                 let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
             }
             Self::Sim(socket) => socket.shut_down(),
+        }
+    }
+
+    /// Sends what the socket takes at once, for last words whose arrival nobody waits for.
+    pub(crate) fn send_now(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        match self {
+            Self::Descriptor(fd) => {
+                // SAFETY: as in `shut_down`.
+                let socket = unsafe { BorrowedFd::borrow_raw(*fd) };
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                // The far end may have gone first.
+                let _ = rustix::net::send(socket, bytes, flags);
+            }
+            Self::Sim(socket) => socket.send_now(bytes),
         }
     }
 

@@ -3,7 +3,7 @@
 //! A [`Stream`] is a pair of independent halves. A read lends bytes from a growable buffer that the engine owns, so
 //! that an idle connection holds little and a completion-based kernel interface can own the memory while it reads. The
 //! runtimes are dispatched by a branch, not by a box and not by a generic, so that a task is written once and compiles
-//! once. Layers (TLS) belong inside, behind the same two halves.
+//! once. [TLS](crate::tls) is a layer inside, behind the same two halves.
 //!
 //! **Deadlines.** A read that is merely dropped can lose bytes on io_uring, so a deadline never drops one: when it
 //! passes, the socket is shut down, the kernel completes whatever was in flight, and the operation reports the cut.
@@ -16,9 +16,12 @@ use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
+use rustls::pki_types::ServerName;
 
-use crate::runtime::{ReadIo, SocketHandle, Transport, WriteIo};
+use crate::runtime::{ReadIo, SocketHandle, Transport, WriteIo, buffer_full};
 use crate::timer::{TimerKey, TimerTarget, Timers};
+use crate::tls::TlsClient;
+use crate::tls::session::{self as tls, Step, TlsSession};
 
 /// First size of a connection's receive buffer, in bytes; it holds a usual response whole.
 const BUFFER_BYTES_INITIAL: usize = 2 * 1024;
@@ -37,12 +40,22 @@ pub struct Stream {
 pub struct ReadHalf {
     io: ReadIo,
     buffer: ReceiveBuffer,
+    /// Boxed, so that a plain stream is no larger for it.
+    tls: Option<Box<TlsReader>>,
     guard: Rc<Guard>,
+}
+
+/// What a half needs to read through TLS.
+struct TlsReader {
+    session: tls::Shared,
+    /// Where the kernel puts what it receives; empty between reads.
+    cipher: ReceiveBuffer,
 }
 
 /// The sending half of a [`Stream`].
 pub struct WriteHalf {
     io: WriteIo,
+    tls: Option<tls::Shared>,
     guard: Rc<Guard>,
     completes_unwatched: bool,
 }
@@ -55,8 +68,56 @@ impl Stream {
     ) -> Self {
         let guard = guards.watch(transport.handle);
         let buffer = ReceiveBuffer::with_capacity(BUFFER_BYTES_INITIAL, BUFFER_BYTES_MAX);
-        let read = ReadHalf { io: transport.read, buffer, guard: Rc::clone(&guard) };
-        Self { read, write: WriteHalf { io: transport.write, guard, completes_unwatched } }
+        let read = ReadHalf { io: transport.read, buffer, tls: None, guard: Rc::clone(&guard) };
+        let write = WriteHalf { io: transport.write, tls: None, guard, completes_unwatched };
+        Self { read, write }
+    }
+
+    /// Makes the stream an encrypted one: a handshake as `client` towards a target that calls itself `name`.
+    ///
+    /// # Errors
+    /// As [`ReadHalf::fill`], a [`TlsError`](crate::tls::TlsError) among them.
+    pub async fn secure(
+        &mut self,
+        client: &TlsClient,
+        name: ServerName<'static>,
+    ) -> io::Result<Handshake> {
+        let session = TlsSession::new(client, name)?;
+        let cipher = ReceiveBuffer::with_capacity(BUFFER_BYTES_INITIAL, BUFFER_BYTES_MAX);
+        let mut reader = Box::new(TlsReader { session: Rc::clone(&session), cipher });
+        loop {
+            let received = {
+                let (cipher, plain) = (&mut reader.cipher, &mut self.read.buffer);
+                session.borrow_mut().receive(cipher, plain)
+            };
+            let outgoing = session.borrow_mut().take_outgoing();
+            if received.is_err() {
+                self.read.guard.handle.send_now(&outgoing);
+            } else if !outgoing.is_empty() {
+                self.write.write_all(outgoing).await?;
+            }
+            if received? == Step::Ready {
+                break;
+            }
+            let midway = Midway(&self.read.guard);
+            let count = self.read.io.read(&mut reader.cipher).await;
+            midway.end();
+            if self.read.guard.uncut(count)? == 0 {
+                return Err(session.borrow().end_of_input().into());
+            }
+        }
+        let handshake = {
+            let session = session.borrow();
+            Handshake { resumed: session.is_resumed(), alpn: session.alpn().map(<[u8]>::to_vec) }
+        };
+        self.read.tls = Some(reader);
+        self.write.tls = Some(session);
+        Ok(handshake)
+    }
+
+    /// Sets or clears the moment, in nanoseconds since the run's origin, at which the stream is cut off.
+    pub fn set_deadline(&self, deadline_ns: Option<u64>) {
+        self.read.set_deadline(deadline_ns);
     }
 
     /// The two halves, which can be used at the same time.
@@ -70,14 +131,27 @@ impl ReadHalf {
     ///
     /// # Errors
     /// `TimedOut` when the deadline passed, `ConnectionAborted` when the run ended, `OutOfMemory` when the buffer is at
-    /// its bound and nobody consumed, otherwise what the kernel said.
+    /// its bound and nobody consumed, a [`TlsError`](crate::tls::TlsError) where the stream is encrypted, otherwise what
+    /// the kernel said.
     pub async fn fill(&mut self) -> io::Result<usize> {
-        let midway = Midway(&self.guard);
-        let received = self.io.read(&mut self.buffer).await;
-        midway.end();
-        match self.guard.cut.get() {
-            None => received,
-            Some(cut) => Err(cut.into()),
+        if let Some(tls) = &mut self.tls
+            && let Some(count) = tls.received_before(&mut self.buffer)?
+        {
+            return Ok(count);
+        }
+        loop {
+            let into = match &mut self.tls {
+                None => &mut self.buffer,
+                Some(tls) => &mut tls.cipher,
+            };
+            let midway = Midway(&self.guard);
+            let received = self.io.read(into).await;
+            midway.end();
+            let received = self.guard.uncut(received)?;
+            let Some(tls) = &mut self.tls else { return Ok(received) };
+            if let Some(count) = tls.decrypt(received, &mut self.buffer, &self.guard.handle)? {
+                return Ok(count);
+            }
         }
     }
 
@@ -103,6 +177,42 @@ impl ReadHalf {
     }
 }
 
+impl TlsReader {
+    /// What was decrypted before there was room for it, or the end of the stream.
+    fn received_before(&mut self, plain: &mut ReceiveBuffer) -> io::Result<Option<usize>> {
+        let mut session = self.session.borrow_mut();
+        match session.take_overflow(plain).map_err(buffer_full)? {
+            0 => Ok(session.is_at_end().then_some(0)),
+            count => Ok(Some(count)),
+        }
+    }
+
+    /// Decrypts what has been received; `None` where there was nothing in it for the reader.
+    fn decrypt(
+        &mut self,
+        received: usize,
+        plain: &mut ReceiveBuffer,
+        handle: &SocketHandle,
+    ) -> io::Result<Option<usize>> {
+        let mut session = self.session.borrow_mut();
+        if received == 0 {
+            return Err(session.end_of_input().into());
+        }
+        let before = plain.len();
+        if let Err(error) = session.receive(&mut self.cipher, plain) {
+            handle.send_now(&session.take_outgoing());
+            return Err(error.into());
+        }
+        match plain.len() - before {
+            0 => {
+                drop(session);
+                self.received_before(plain)
+            }
+            count => Ok(Some(count)),
+        }
+    }
+}
+
 impl WriteHalf {
     /// Whether [`Self::write_all`] completes in the kernel once it has been polled, so that nobody needs to be woken for
     /// it: true on io_uring, for as long as the socket's buffer has room for all of it.
@@ -116,13 +226,46 @@ impl WriteHalf {
     /// As [`ReadHalf::fill`].
     pub async fn write_all(&mut self, bytes: Bytes) -> io::Result<()> {
         let midway = Midway(&self.guard);
-        let sent = self.io.write_all(bytes).await;
+        let sent = match &self.tls {
+            None => self.io.write_all(bytes).await,
+            Some(session) => {
+                let mut sent = Ok(());
+                let mut rest = bytes;
+                while sent.is_ok() && !rest.is_empty() {
+                    let piece = rest.split_to(rest.len().min(tls::PIECE_BYTES));
+                    let records = session.borrow_mut().encrypt(&piece);
+                    sent = match records {
+                        Ok(records) => self.io.write_all(records).await,
+                        Err(error) => Err(error.into()),
+                    };
+                }
+                sent
+            }
+        };
         midway.end();
-        match self.guard.cut.get() {
-            None => sent,
-            Some(cut) => Err(cut.into()),
+        self.guard.uncut(sent)
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        // Whoever goes says so, for a target would else not know whether it got everything; nobody waits for it.
+        if let Some(session) = &self.tls
+            && self.guard.cut.get().is_none()
+            && let Some(farewell) = session.borrow_mut().farewell()
+        {
+            self.guard.handle.send_now(&farewell);
         }
     }
+}
+
+/// What a handshake came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// A session of before was resumed, which spares both sides most of the work.
+    pub resumed: bool,
+    /// The protocol agreed upon (RFC 7301), if any.
+    pub alpn: Option<Vec<u8>>,
 }
 
 /// Why the engine cut a stream off.
@@ -174,6 +317,15 @@ impl Guard {
         }
         self.look_ns.set(at_ns);
         self.key.set(Some(self.guards.timers.insert(at_ns, TimerTarget::Guard(self.slot))));
+    }
+
+    /// What an operation came to, unless the stream was cut off meanwhile.
+    #[inline]
+    fn uncut<T>(&self, came_to: io::Result<T>) -> io::Result<T> {
+        match self.cut.get() {
+            None => came_to,
+            Some(cut) => Err(cut.into()),
+        }
     }
 
     fn cut_off(&self, cut: Cut) {

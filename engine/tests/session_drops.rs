@@ -59,7 +59,11 @@ impl Workload for Once {
 impl UserClass for Class {
     fn start(self: Rc<Self>, context: Context) -> UserLife {
         UserLife::new(async move {
-            let stream = self.endpoint.connect(&context, PATIENCE).await.expect("it listens");
+            let stream = self
+                .endpoint
+                .connect(&context, PATIENCE, || unreachable!("no TLS"))
+                .await
+                .expect("it listens");
             let kept = (self.deed)(context, stream).await;
             self.done.send(()).expect("the test waits");
             future::pending::<()>().await;

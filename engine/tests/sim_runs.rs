@@ -95,7 +95,8 @@ impl Class {
         let http = match connection {
             Some(http) => http,
             None => {
-                let stream = self.endpoint.connect(context, self.timeout).await?;
+                let stream =
+                    self.endpoint.connect(context, self.timeout, || unreachable!("no TLS")).await?;
                 connection.insert(HttpConnection::new(stream, Limits::default(), self.timeout))
             }
         };

@@ -73,6 +73,15 @@ impl ReceiveBuffer {
         &self.storage[self.start..self.end]
     }
 
+    /// As [`Self::unread`], for a layer that decrypts in place.
+    ///
+    /// # Panics
+    /// As [`Self::unread`].
+    #[inline]
+    pub fn unread_mut(&mut self) -> &mut [u8] {
+        &mut self.storage[self.start..self.end]
+    }
+
     /// Whether nothing is unread.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -134,6 +143,18 @@ impl ReceiveBuffer {
         assert!(n <= room, "{n} bytes received into room for {room}");
         self.end += n;
         self.filled = n == room;
+    }
+
+    /// Appends bytes that were received elsewhere.
+    ///
+    /// # Errors
+    /// There is no room for all of them; none is taken then.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), BufferFull> {
+        if !bytes.is_empty() {
+            self.spare(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
+            self.advance(bytes.len());
+        }
+        Ok(())
     }
 
     /// Moves the memory out, for a read that the kernel completes later, with the offset to write

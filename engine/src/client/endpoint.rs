@@ -1,13 +1,22 @@
 //! Where a URL's connections go: the addresses of a name, and the one that answered last.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
+
+use super::stream_failure;
+use crate::clock::nanos;
 use crate::outcome::{Failure, FailureKind};
 use crate::record::{EntryIndex, EntryKind, Exchange};
 use crate::runtime::Address;
-use crate::stream::Stream;
+use crate::stream::{Handshake, Stream};
+use crate::tls::TlsClient;
 use crate::user::{Context, ShardContext};
+
+/// What stands in the place of a method where a handshake is counted, for a full one and for one that resumed a session.
+const HANDSHAKE_METHODS: [&str; 2] = ["TLS full", "TLS resumed"];
 
 /// A place to connect to, on one shard.
 #[derive(Debug)]
@@ -17,6 +26,15 @@ pub struct Endpoint {
     preferred: Cell<usize>,
     /// The entry that its connections are counted under.
     entry: EntryIndex,
+    tls: Option<Secured>,
+}
+
+/// What an endpoint that speaks TLS has besides.
+#[derive(Debug)]
+struct Secured {
+    name: ServerName<'static>,
+    /// The entries of full handshakes and of others, as in [`HANDSHAKE_METHODS`].
+    entries: [EntryIndex; 2],
 }
 
 impl Endpoint {
@@ -27,14 +45,33 @@ impl Endpoint {
     pub fn new(shard: &ShardContext, name: &str, addresses: Vec<Address>) -> Self {
         assert!(!addresses.is_empty(), "an endpoint has an address");
         let entry = shard.entry(EntryKind::Connection, "CONNECT", name);
-        Self { addresses, preferred: Cell::new(0), entry }
+        Self { addresses, preferred: Cell::new(0), entry, tls: None }
     }
 
-    /// Opens a stream and counts the connection; tries the other addresses where one refuses.
+    /// The same place where it speaks TLS and calls itself `server`; handshakes are counted under `name`.
+    pub fn secured(
+        mut self,
+        shard: &ShardContext,
+        name: &str,
+        server: ServerName<'static>,
+    ) -> Self {
+        let entries =
+            HANDSHAKE_METHODS.map(|method| shard.entry(EntryKind::Handshake, method, name));
+        self.tls = Some(Secured { name: server, entries });
+        self
+    }
+
+    /// Opens a stream and counts the connection; tries the other addresses where one refuses. Where the endpoint speaks
+    /// TLS, the handshake is done as the user that `client` gives and counted apart; both together have `timeout`.
     ///
     /// # Errors
-    /// That of the last address tried.
-    pub async fn connect(&self, context: &Context, timeout: Duration) -> Result<Stream, Failure> {
+    /// That of the last address tried, or of the handshake.
+    pub async fn connect(
+        &self,
+        context: &Context,
+        timeout: Duration,
+        client: impl FnOnce() -> Rc<TlsClient>,
+    ) -> Result<Stream, Failure> {
         let start_ns = context.now_ns();
         let opened = self.try_addresses(context, timeout).await;
         let failed = opened.is_err();
@@ -43,7 +80,15 @@ impl Endpoint {
             self.entry,
             &Exchange { start_ns, end_ns, failed, ..Exchange::default() },
         );
-        opened
+        let mut stream = opened?;
+        if let Some(tls) = &self.tls {
+            stream.set_deadline(Some(start_ns.saturating_add(nanos(timeout))));
+            let client = client();
+            // Boxed: a handshake is rare, and every connection of a plain one would hold room for it.
+            Box::pin(tls.shake_hands(context, &mut stream, &client, end_ns, timeout)).await?;
+            stream.set_deadline(None);
+        }
+        Ok(stream)
     }
 
     async fn try_addresses(&self, context: &Context, timeout: Duration) -> Result<Stream, Failure> {
@@ -63,6 +108,36 @@ impl Endpoint {
                 Err(_) => {}
             }
         }
+    }
+}
+
+impl Secured {
+    async fn shake_hands(
+        &self,
+        context: &Context,
+        stream: &mut Stream,
+        client: &TlsClient,
+        start_ns: u64,
+        timeout: Duration,
+    ) -> Result<Handshake, Failure> {
+        let done = stream.secure(client, self.name.clone()).await;
+        let end_ns = context.now_ns();
+        let failed = done.is_err();
+        let resumed = done.as_ref().is_ok_and(|handshake| handshake.resumed);
+        context.record_aside(
+            self.entries[usize::from(resumed)],
+            &Exchange { start_ns, end_ns, failed, ..Exchange::default() },
+        );
+        done.map_err(|error| match stream_failure(&error, timeout) {
+            Failure { kind: FailureKind::Timeout, .. } => Failure::new(
+                FailureKind::ConnectTimeout,
+                format!("TLS handshake not done within {timeout:?}"),
+            ),
+            Failure { kind: kind @ (FailureKind::Reset | FailureKind::Closed), message } => {
+                Failure::new(kind, format!("{message}, in the TLS handshake"))
+            }
+            other => other,
+        })
     }
 }
 

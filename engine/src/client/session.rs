@@ -42,6 +42,7 @@ use super::backoff::Backoff;
 use crate::clock::nanos;
 use crate::outcome::{Failure, FailureKind};
 use crate::record::{EntryIndex, EntryKind, Exchange};
+use crate::tls::TlsClient;
 use crate::user::{Context, Permit};
 use cookies::Jar;
 use hop::{Idle, Tally};
@@ -59,6 +60,8 @@ pub struct Session {
 struct State {
     settings: Rc<SessionSettings>,
     idle: RefCell<Vec<Idle>>,
+    /// The user's side of TLS, made for its first connection.
+    tls: Cell<Option<Rc<TlsClient>>>,
     /// What sets this user apart; most have nothing.
     personal: RefCell<Option<Box<Personal>>>,
     scratch: Cell<Option<Box<Scratch>>>,
@@ -90,6 +93,7 @@ impl Session {
         let state = State {
             settings,
             idle: RefCell::default(),
+            tls: Cell::default(),
             personal: RefCell::default(),
             scratch: Cell::default(),
             backoff: RefCell::new(backoff),
@@ -210,12 +214,23 @@ impl Session {
         Ok(())
     }
 
-    /// Makes this the session of a new user: without connections, cookies, headers of its own, authentication or name.
+    /// Makes this the session of a new user: without connections, cookies, headers of its own, authentication, name or
+    /// TLS sessions to resume.
     pub fn clear(&self) {
         // Taken out first: whatever dropping them does, nothing is borrowed.
         let idle = self.state.idle.take();
         let personal = self.state.personal.take();
-        drop((idle, personal));
+        let tls = self.state.tls.take();
+        drop((idle, personal, tls));
+    }
+
+    /// The user's side of TLS.
+    pub(crate) fn tls_client(&self) -> Rc<TlsClient> {
+        let known = self.state.tls.take();
+        let client = known
+            .unwrap_or_else(|| Rc::new(TlsClient::new(self.state.settings.options.tls.clone())));
+        self.state.tls.set(Some(Rc::clone(&client)));
+        client
     }
 
     fn personal(&self, change: impl FnOnce(&mut Personal)) {

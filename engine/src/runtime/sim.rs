@@ -357,6 +357,11 @@ impl SimSocket {
         Ok(())
     }
 
+    pub(crate) fn send_now(&self, bytes: &[u8]) {
+        // As with a kernel's socket, the far end may have gone first.
+        let _ = self.send(Bytes::copy_from_slice(bytes));
+    }
+
     pub(crate) fn is_readable(&self) -> bool {
         let pipe = self.incoming.borrow();
         let arrived =

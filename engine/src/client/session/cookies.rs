@@ -1,8 +1,7 @@
 //! A user's cookies (RFC 6265): which to keep of what a target sets, and which to send it.
 //!
 //! The crate `cookie` reads a Set-Cookie value; matching and bounds are here. There is no list of public suffixes: a
-//! domain without a dot inside is taken for one, as Python's cookie jar does. Connections are plain, so a Secure cookie
-//! is kept and never sent.
+//! domain without a dot inside is taken for one, as Python's cookie jar does. A Secure cookie is sent over TLS alone.
 
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -35,15 +34,29 @@ impl Stored {
         self.name == other.name && self.domain == other.domain && self.path == other.path
     }
 
-    fn is_for(&self, host: &str, path: &str, now_ns: u64) -> bool {
-        let domain =
-            if self.host_only { self.domain == host } else { domain_matches(host, &self.domain) };
-        domain && !self.secure && path_matches(path, &self.path) && !self.is_expired(now_ns)
+    fn is_for(&self, place: Place<'_>, now_ns: u64) -> bool {
+        let domain = match self.host_only {
+            true => self.domain == place.host,
+            false => domain_matches(place.host, &self.domain),
+        };
+        domain
+            && (place.is_secure || !self.secure)
+            && path_matches(place.path, &self.path)
+            && !self.is_expired(now_ns)
     }
 
     fn is_expired(&self, now_ns: u64) -> bool {
         self.expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns)
     }
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'p> {
+    pub(super) host: &'p str,
+    pub(super) path: &'p str,
+    /// Over TLS.
+    pub(super) is_secure: bool,
 }
 
 /// The cookies of one user, in the order in which they were first set.
@@ -100,11 +113,11 @@ impl Jar {
         self.0.is_empty()
     }
 
-    /// Appends the value of the Cookie header for a request to `host` and `path`; nothing where no cookie is for it.
+    /// Appends the value of the Cookie header for a request to `place`; nothing where no cookie is for it.
     ///
     /// RFC 6265, 5.4: longer paths first, then by age.
-    pub(super) fn write(&self, host: &str, path: &str, now_ns: u64, out: &mut Vec<u8>) {
-        let chosen = self.0.iter().filter(|stored| stored.is_for(host, path, now_ns));
+    pub(super) fn write(&self, place: Place<'_>, now_ns: u64, out: &mut Vec<u8>) {
+        let chosen = self.0.iter().filter(|stored| stored.is_for(place, now_ns));
         let mut chosen: Vec<&Stored> = chosen.collect();
         chosen.sort_by_key(|stored| std::cmp::Reverse(stored.path.len()));
         for (index, stored) in chosen.into_iter().enumerate() {
@@ -190,9 +203,11 @@ mod tests {
     use super::*;
 
     fn sent(jar: &Jar, url: &str, now_s: u64) -> String {
+        let is_secure = url.starts_with("https://");
+        let url = url.trim_start_matches("https://");
         let (host, path) = url.split_at(url.find('/').unwrap());
         let mut out = Vec::new();
-        jar.write(host, path, now_s * NANOS_PER_SECOND, &mut out);
+        jar.write(Place { host, path, is_secure }, now_s * NANOS_PER_SECOND, &mut out);
         String::from_utf8(out).unwrap()
     }
 

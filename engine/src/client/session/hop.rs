@@ -167,8 +167,8 @@ impl Session {
         let options = self.session_options();
         let left_ns = bounds.deadline_ns.saturating_sub(self.context.now_ns());
         let left = Duration::from_nanos(left_ns);
-        let opened =
-            origin.endpoint.connect(&self.context, options.connect_timeout.min(left)).await;
+        let timeout = options.connect_timeout.min(left);
+        let opened = origin.endpoint.connect(&self.context, timeout, || self.tls_client()).await;
         match opened {
             Ok(stream) => Ok(Box::new(HttpConnection::new(stream, options.limits, bounds.timeout))),
             // The call's own time ran out, and not the one that connections have.

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Position, Url};
 
 use crate::outcome::{Failure, FailureKind};
+use crate::tls::TlsConfigError;
 
 /// A URL that no request can be sent to. The texts name no URL, since they are counted as failures.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,12 +22,12 @@ pub enum LocationError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// TLS is to come.
-    #[error("https is not supported yet")]
-    Https,
     /// Another scheme than HTTP.
-    #[error("the URL's scheme is not supported, only http://")]
+    #[error("the URL's scheme is not supported, only http:// and https://")]
     Scheme,
+    /// TLS cannot be spoken with the host.
+    #[error(transparent)]
+    Tls(#[from] TlsConfigError),
     /// A name that the resolver does not know.
     #[error("the host's name does not resolve: {reason}")]
     Unresolved {
@@ -38,14 +39,15 @@ pub enum LocationError {
 impl From<LocationError> for Failure {
     fn from(error: LocationError) -> Self {
         let kind = match error {
-            LocationError::Unresolved { .. } | LocationError::Https => FailureKind::ConnectFailed,
+            LocationError::Unresolved { .. } => FailureKind::ConnectFailed,
+            LocationError::Tls(_) => FailureKind::Tls,
             _ => FailureKind::Other,
         };
         Failure::new(kind, error.to_string())
     }
 }
 
-/// An `http://` URL with a host.
+/// An `http://` or `https://` URL with a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Location(Url);
 
@@ -73,10 +75,8 @@ impl Location {
     }
 
     fn of_url(mut url: Url) -> Result<Self, LocationError> {
-        match url.scheme() {
-            "http" => {}
-            "https" => return Err(LocationError::Https),
-            _ => return Err(LocationError::Scheme),
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(LocationError::Scheme);
         }
         if url.host().is_none() {
             return Err(LocationError::Malformed { reason: "it has no host" });
@@ -95,6 +95,21 @@ impl Location {
         if !pairs.is_empty() {
             self.0.query_pairs_mut().extend_pairs(pairs);
         }
+    }
+
+    /// `http` or `https`.
+    pub(super) fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
+    /// Whether TLS is spoken there.
+    pub(super) fn is_secure(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether another URL leads to the same place: scheme, host and port (RFC 6454, 4).
+    pub(super) fn is_same_origin(&self, other: &Self) -> bool {
+        self.scheme() == other.scheme() && self.authority() == other.authority()
     }
 
     /// What the Host header says: the port only where it is not the scheme's.
@@ -136,7 +151,7 @@ impl Location {
 
     /// The URL without credentials.
     pub(super) fn shown(&self) -> String {
-        format!("http://{}{}", self.authority(), self.target())
+        format!("{}://{}{}", self.scheme(), self.authority(), self.target())
     }
 
     /// Asks the resolver of this machine; blocks.
@@ -193,7 +208,7 @@ mod tests {
         assert_eq!(shown(Some("h"), "").as_deref(), Ok("http://h/"));
         assert_eq!(shown(Some("[::1]:1"), "/").as_deref(), Ok("http://[::1]:1/"));
         assert_eq!(shown(None, "/x"), Err(LocationError::NoHost));
-        assert_eq!(shown(None, "https://h/"), Err(LocationError::Https));
+        assert_eq!(shown(None, "https://h:443/").as_deref(), Ok("https://h/"));
         assert_eq!(shown(Some("ftp://h"), "/"), Err(LocationError::Scheme));
         assert!(matches!(shown(Some("h:x"), "/"), Err(LocationError::Malformed { .. })));
     }
@@ -213,7 +228,9 @@ mod tests {
         assert_eq!(joined("d").as_deref(), Ok("http://h:81/a/d"));
         assert_eq!(joined("//other/e#f").as_deref(), Ok("http://other/e"));
         assert_eq!(joined("?g").as_deref(), Ok("http://h:81/a/b?g"));
-        assert_eq!(joined("https://h/"), Err(LocationError::Https));
+        assert_eq!(joined("https://h:81/").as_deref(), Ok("https://h:81/"));
+        assert!(!here.is_same_origin(&here.join("https://h:81/").unwrap()));
+        assert!(here.is_same_origin(&here.join("/else").unwrap()));
     }
 
     #[test]

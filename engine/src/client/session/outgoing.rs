@@ -7,6 +7,7 @@ use bytes::Bytes;
 use loadr_protocols::http1::{Headers, Method, RequestBuilder};
 
 use super::Session;
+use super::cookies::Place;
 use super::hop::{Bounds, Collected, Tally, Wire, set_cookies};
 use super::location::Location;
 use super::origins::Origin;
@@ -41,7 +42,7 @@ impl Outgoing {
     /// Reads a request back from its bytes, for the redirect that it ran into.
     pub(super) fn of_wire(method: Method, origin: &Origin, wire: &Wire) -> Result<Self, Failure> {
         let (target, headers, body_begins) = read_back(&wire.bytes);
-        let location = Location::of_call(None, &format!("http://{}{target}", origin.authority))?;
+        let location = Location::of_call(None, &format!("{}{target}", origin.base))?;
         let body = wire.bytes.slice(body_begins..);
         Ok(Self {
             method,
@@ -74,7 +75,7 @@ impl Outgoing {
             self.body = None;
             OF_BODY.iter().for_each(|name| self.remove(name));
         }
-        if next.authority() != self.location.authority() {
+        if !next.is_same_origin(&self.location) {
             self.at_home = false;
             self.authorization = None;
             ["authorization", "host", "cookie"].iter().for_each(|name| self.remove(name));
@@ -118,8 +119,7 @@ impl Session {
         collected: &mut Collected,
     ) -> Result<Arrived, Failure> {
         loop {
-            let origin =
-                self.state.settings.origins.find(self.context.now_ns(), &outgoing.location)?;
+            let origin = self.state.settings.place(self.context.now_ns(), &outgoing.location)?;
             let wire = self.encode(&outgoing)?;
             let response = self.hop(&origin, &wire, bounds, tally, collected).await?;
             let location = &outgoing.location;
@@ -154,7 +154,12 @@ impl Session {
         let mut cookies = Vec::new();
         if let Some(personal) = personal.as_ref() {
             let location = &outgoing.location;
-            personal.jar.write(&location.host(), location.path(), now_ns, &mut cookies);
+            let place = Place {
+                host: &location.host(),
+                path: location.path(),
+                is_secure: location.is_secure(),
+            };
+            personal.jar.write(place, now_ns, &mut cookies);
         }
         let own = personal.as_ref().map_or(&[][..], |personal| personal.headers.as_slice());
         let trusted = self.trusts(outgoing);
@@ -177,9 +182,8 @@ impl Session {
 
     /// Whether the user's credentials are for where a request goes.
     fn trusts(&self, outgoing: &Outgoing) -> bool {
-        let authority = outgoing.location.authority();
         let host = self.state.settings.host.as_ref();
-        outgoing.at_home && host.is_none_or(|host| host.location.authority() == authority)
+        outgoing.at_home && host.is_none_or(|host| host.location.is_same_origin(&outgoing.location))
     }
 
     pub(super) fn take_cookies(&self, host: &str, path: &str, head: &[u8]) {

@@ -103,6 +103,7 @@ pub struct PreparedCall {
     fixed: Option<Bytes>,
     origin: Rc<Origin>,
     host: String,
+    is_secure: bool,
     /// The path, where it has no slots.
     path: Option<String>,
     naming: Naming,
@@ -136,7 +137,7 @@ impl PreparedCall {
         parts: PreparedParts,
     ) -> Result<Self, PrepareError> {
         let host = settings.host.as_ref().ok_or(LocationError::NoHost)?;
-        let origin = settings.origins.find(0, &host.location).map_err(PrepareError::Host)?;
+        let origin = settings.place(0, &host.location).map_err(PrepareError::Host)?;
         let target = appended(host, &parts.target);
         let path = literal_path(&target);
         let builder = builder(settings, host, &parts, target.clone());
@@ -160,6 +161,7 @@ impl PreparedCall {
             names: names.collect(),
             idempotent: parts.method.is_idempotent(),
             host: host.location.host(),
+            is_secure: host.location.is_secure(),
             template,
             fixed,
             origin,
@@ -208,7 +210,7 @@ fn builder(
 
 /// The host's path with `target` behind it, neighbouring texts joined.
 fn appended(host: &Host, target: &[Piece]) -> Vec<Piece> {
-    let rest = host.text.strip_prefix("http://").unwrap_or(&host.text);
+    let rest = host.text.split_once("://").map_or(host.text.as_str(), |(_, rest)| rest);
     let base = rest.find('/').map_or("", |at| &rest[at..]);
     let mut joined = vec![Piece::text(base)];
     for piece in target {

@@ -7,7 +7,9 @@ use loadr_protocols::http1::Limits;
 
 use super::content;
 use super::location::{Location, LocationError};
-use super::origins::Origins;
+use super::origins::{Origin, Origins};
+use crate::outcome::Failure;
+use crate::tls::TlsConfig;
 
 /// How sessions behave.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct SessionOptions {
     pub redirects_max: u32,
     /// Header fields that every call sends unless it has its own of the same name.
     pub headers: Vec<(String, String)>,
+    /// How TLS is spoken with `https://` hosts.
+    pub tls: TlsConfig,
     /// Seed of the waits after failed connections.
     pub seed: u64,
 }
@@ -44,6 +48,7 @@ impl Default for SessionOptions {
             body_bytes_max: 16 * 1024 * 1024,
             redirects_max: 30,
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            tls: TlsConfig::default(),
             seed: 0,
         }
     }
@@ -70,7 +75,7 @@ impl SessionSettings {
     /// Settings of sessions whose paths are appended to `host`, such as `http://user:password@shop.example/api`.
     ///
     /// # Errors
-    /// The host is not an `http://` URL.
+    /// The host is not an `http://` or `https://` URL.
     pub fn new(
         origins: Rc<Origins>,
         host: Option<&str>,
@@ -78,6 +83,11 @@ impl SessionSettings {
     ) -> Result<Rc<Self>, LocationError> {
         let host = host.map(Host::read).transpose()?;
         Ok(Rc::new(Self { origins, options, host }))
+    }
+
+    /// The place that `location` is at; see [`Origins::find`].
+    pub(super) fn place(&self, now_ns: u64, location: &Location) -> Result<Rc<Origin>, Failure> {
+        self.origins.find(now_ns, location, &self.options.tls)
     }
 
     pub(super) fn host_text(&self) -> Option<&str> {
@@ -91,7 +101,7 @@ impl Host {
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         let (before_path, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let bare = before_path.rsplit_once('@').map_or(before_path, |(_, bare)| bare);
-        let text = format!("http://{bare}{path}");
+        let text = format!("{}://{bare}{path}", location.scheme());
         Ok(Self { text, authorization: location.authorization(), location })
     }
 }
@@ -104,6 +114,7 @@ mod tests {
     fn credentials_are_no_part_of_the_text_that_paths_are_appended_to() {
         let text = |host| Host::read(host).unwrap().text;
         assert_eq!(text("http://u:p@h:1/a"), "http://h:1/a");
+        assert_eq!(text("https://u:p@h:1/a"), "https://h:1/a");
         assert_eq!(text("h/a@b"), "http://h/a@b");
         assert_eq!(text("u@h"), "http://h");
     }

@@ -7,7 +7,7 @@ use loadr_protocols::http1::SlotError;
 
 use super::{Naming, PreparedCall, View};
 use crate::client::http;
-use crate::client::session::cookies::Jar;
+use crate::client::session::cookies::{Jar, Place};
 use crate::client::session::hop::{Bounds, Collected, Tally, Wire};
 use crate::client::session::outgoing::{Outgoing, redirect_of, unsendable};
 use crate::client::session::{Personal, Sample, Scratch, Session, Verdict, unless_cancelled};
@@ -206,7 +206,8 @@ impl Session {
         let before = lines.len();
         lines.extend_from_slice(b"Cookie: ");
         let empty = lines.len();
-        jar.write(&call.host, path, self.context.now_ns(), lines);
+        let place = Place { host: &call.host, path, is_secure: call.is_secure };
+        jar.write(place, self.context.now_ns(), lines);
         match lines.len() == empty {
             true => lines.truncate(before),
             false => lines.extend_from_slice(b"\r\n"),
