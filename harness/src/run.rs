@@ -26,7 +26,7 @@ use crate::report::locust::has_row;
 use crate::report::{Errors, Report};
 use crate::scenario;
 use crate::threshold::{Live, ThresholdReport, Watch};
-use crate::warning::Warning;
+use crate::warning::{TargetFacts, Warning};
 
 use keys::Keys;
 use output::{OutputError, Sinks};
@@ -73,7 +73,9 @@ pub(crate) fn execute(mut plan: Plan) -> Result<u8, RunError> {
     Events::fire(&plan.events.test_stop, role);
     let usage = GeneratorUsage::measure(&steal);
     let environment = Environment::gather(runtime_used(&plan, fallback));
-    let warnings = Warning::detect(&outcome, &environment, usage, plan.target_is_local);
+    let target =
+        TargetFacts { on_loopback: plan.target_is_local, certificates_unchecked: plan.is_insecure };
+    let warnings = Warning::detect(&outcome, &environment, usage, target);
     let thresholds = held_against(&plan, &watch, &outcome);
     let missed = thresholds.iter().any(|threshold| threshold.missed);
     let document = std::mem::take(&mut plan.document);

@@ -15,8 +15,10 @@ use loadr_engine::client::session::StatusRule;
 use loadr_engine::record::{EntryIndex, EntryKind};
 use loadr_engine::runtime::Address;
 use loadr_engine::spawn::dispatch::ClassShare;
+use loadr_engine::tls::TlsConfig;
 use loadr_engine::user::{Context, ShardContext, UserClass, UserLife, Workload};
 use loadr_protocols::http1::{Limits, RequestKind, RequestTemplate};
+use rustls::pki_types::ServerName;
 
 use user::UrlUser;
 
@@ -29,6 +31,8 @@ pub struct UrlTarget {
     pub name: String,
     /// Where connections go, as `host:port` or a socket's path.
     pub authority: String,
+    /// The name that the target has to show a certificate for, where TLS is spoken.
+    pub server_name: Option<ServerName<'static>>,
     /// Addresses to try, in order.
     pub addresses: Vec<Address>,
     /// The request.
@@ -54,6 +58,8 @@ pub struct UrlWorkload {
     pub expected_status: StatusRule,
     /// Bounds on what a target may send.
     pub limits: Limits,
+    /// How TLS is spoken.
+    pub tls: TlsConfig,
     /// Seed of the users' random draws.
     pub seed: u64,
 }
@@ -95,8 +101,12 @@ struct PreparedTarget {
 
 impl PreparedTarget {
     fn new(shard: &ShardContext, target: &UrlTarget, batch: usize) -> Self {
+        let endpoint = Endpoint::new(shard, &target.authority, target.addresses.clone());
         Self {
-            endpoint: Endpoint::new(shard, &target.authority, target.addresses.clone()),
+            endpoint: match &target.server_name {
+                Some(name) => endpoint.secured(shard, &target.authority, name.clone()),
+                None => endpoint,
+            },
             entry: shard.entry(EntryKind::Exchange, &target.method, &target.name),
             kind: target.request.kind(),
             // Copies, not clones: the count of a shared one would be written by every shard.

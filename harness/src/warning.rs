@@ -69,6 +69,17 @@ pub enum Warning {
     HandoversMissed { handovers: u64 },
     /// There were more names than entries allowed.
     NamesOverLimit { requests: u64 },
+    /// Nobody looked at the certificates of the targets.
+    CertificatesUnchecked { handshakes: u64 },
+}
+
+/// What is known of the targets beside what they answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetFacts {
+    /// All of them are on this machine.
+    pub on_loopback: bool,
+    /// Any certificate would do.
+    pub certificates_unchecked: bool,
 }
 
 impl Warning {
@@ -77,19 +88,20 @@ impl Warning {
         outcome: &RunOutcome,
         environment: &Environment,
         usage: GeneratorUsage,
-        target_on_loopback: bool,
+        target: TargetFacts,
     ) -> Vec<Warning> {
         let mut warnings = lost_shards(outcome);
         warnings.extend(nothing_measured(outcome));
         warnings.extend(budget_unspent(outcome));
         warnings.extend((environment.build_profile == "debug").then_some(Warning::DebugBuild));
         warnings.extend(saturated_shards(outcome));
-        warnings.extend(target_on_loopback.then(|| shared_cpus(outcome, environment)).flatten());
+        warnings.extend(target.on_loopback.then(|| shared_cpus(outcome, environment)).flatten());
         warnings.extend(stolen_cpu(usage));
         warnings.extend(fallback(environment));
         warnings.extend(slow_clock(environment));
         warnings.extend(doubtful_times(outcome));
         warnings.extend(lost_detail(outcome));
+        warnings.extend(target.certificates_unchecked.then(|| unchecked(outcome)).flatten());
         warnings
     }
 
@@ -112,6 +124,7 @@ impl Warning {
             Self::SilentAtEnd { .. } => "silent-at-end",
             Self::HandoversMissed { .. } => "handovers-missed",
             Self::NamesOverLimit { .. } => "names-over-limit",
+            Self::CertificatesUnchecked { .. } => "certificates-unchecked",
         }
     }
 
@@ -176,6 +189,10 @@ impl Warning {
                 "{} counted under {OTHER_NAME}: there were more names than --max-names allows",
                 were(*requests, "exchange")
             ),
+            Self::CertificatesUnchecked { handshakes } => format!(
+                "{} made without a look at the target's certificate (--insecure)",
+                were(*handshakes, "TLS handshake")
+            ),
         }
     }
 
@@ -213,6 +230,9 @@ impl Warning {
             }
             Self::NamesOverLimit { .. } => {
                 "group addresses that differ only in an identifier under one name, or raise --max-names"
+            }
+            Self::CertificatesUnchecked { .. } => {
+                "name the target's authority, or its own certificate, with --cacert"
             }
         }
     }
@@ -254,6 +274,12 @@ fn exchanges(outcome: &RunOutcome) -> impl Iterator<Item = (&str, &EntryCounts)>
 
 fn requests(outcome: &RunOutcome) -> u64 {
     exchanges(outcome).map(|(_, counts)| counts.requests).sum()
+}
+
+fn unchecked(outcome: &RunOutcome) -> Option<Warning> {
+    let made = outcome.entries.iter().filter(|entry| entry.key.kind == EntryKind::Handshake);
+    let handshakes = made.map(|entry| entry.counts.requests - entry.counts.failures).sum();
+    (handshakes > 0).then_some(Warning::CertificatesUnchecked { handshakes })
 }
 
 fn lost_shards(outcome: &RunOutcome) -> Vec<Warning> {

@@ -9,7 +9,7 @@ use loadr::report::locust::json as locust_json;
 use loadr::report::model::{Report, ReportError, ReportFile};
 use loadr::report::text;
 use loadr::threshold::{Live, Measured};
-use loadr::warning::Warning;
+use loadr::warning::{TargetFacts, Warning};
 use loadr_engine::coordinator::{EndedBy, LoadError, RunOutcome, ShardOutcome, WarmUp};
 use loadr_engine::outcome::FailureKind;
 use loadr_engine::record::{
@@ -164,7 +164,8 @@ fn environment() -> Environment {
 fn report_of(outcome: &RunOutcome) -> Report {
     let environment = environment();
     let usage = GeneratorUsage { rss_bytes_max: Some(14_890_000), cpu_steal_percent: Some(0.2) };
-    let warnings = Warning::detect(outcome, &environment, usage, true);
+    let target = TargetFacts { on_loopback: true, ..TargetFacts::default() };
+    let warnings = Warning::detect(outcome, &environment, usage, target);
     let plan = json!({ "targets": ["http://127.0.0.1:8080/"], "users": 64 });
     Report::from_outcome(outcome, plan, environment, usage, &warnings, 1)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use loadr::environment::{Cpus, Environment, GeneratorUsage};
-use loadr::warning::{ReportedWarning, Warning};
+use loadr::warning::{ReportedWarning, TargetFacts, Warning};
 use loadr_engine::coordinator::{EndedBy, RunOutcome, ShardOutcome};
 use loadr_engine::record::{
     EntryCounts, EntryKey, EntryKind, Exchange, MergedEntry, OTHER_NAME, SecondCount,
@@ -64,7 +64,8 @@ fn detect(
 ) -> Vec<Warning> {
     let (mut outcome, mut environment, mut usage) = sound();
     spoil(&mut outcome, &mut environment, &mut usage);
-    Warning::detect(&outcome, &environment, usage, true)
+    let target = TargetFacts { on_loopback: true, certificates_unchecked: true };
+    Warning::detect(&outcome, &environment, usage, target)
 }
 
 #[test]
@@ -148,6 +149,10 @@ fn each_doubt_alone() {
         detect(|run, _, _| (run.entries, run.cut_off) = (vec![entry("/", 3_211, 0)], 0)),
         detect(|run, _, _| run.shards[0].handovers_missed = 2),
         detect(|run, _, _| run.entries.push(entry(OTHER_NAME, 1, 0))),
+        detect(|run, _, _| {
+            let key = EntryKey::new(EntryKind::Handshake, "TLS full", "h:443");
+            run.entries.push(MergedEntry { key, ..entry("", 12, 2) });
+        }),
     ];
     let mut text = String::new();
     for warnings in &raised {
@@ -184,7 +189,7 @@ fn the_lowest_percentile_in_doubt_is_named() {
 fn a_remote_target_shares_no_cpu() {
     let (outcome, mut environment, usage) = sound();
     environment.cpus.online = vec![0, 1];
-    assert_eq!(Warning::detect(&outcome, &environment, usage, false), []);
+    assert_eq!(Warning::detect(&outcome, &environment, usage, TargetFacts::default()), []);
 }
 
 #[test]

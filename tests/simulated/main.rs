@@ -20,6 +20,7 @@ use loadr_engine::record::{EntryCounts, EntryKind};
 use loadr_engine::run::simulate;
 use loadr_engine::runtime::sim::{LinkOptions, Peer, Simulation};
 use loadr_engine::runtime::{Address, RuntimeKind};
+use loadr_engine::tls::TlsConfig;
 use loadr_protocols::http1::{Limits, Method, RequestBuilder};
 
 const UNIX_NS: u64 = 1_795_222_119_250_000_000;
@@ -95,6 +96,7 @@ impl Case {
             method: "GET".into(),
             name: "/sim".into(),
             authority: "sim:80".into(),
+            server_name: None,
             addresses: vec![address()],
             request: request(false),
             request_closing: request(true),
@@ -106,6 +108,7 @@ impl Case {
             timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(2),
             expected_status: StatusRule::BelowFourHundred,
+            tls: TlsConfig::default(),
             limits: Limits::default(),
             seed,
         }

@@ -7,6 +7,7 @@
 mod checks;
 mod output;
 mod scenario;
+mod tls;
 mod values;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use super::timespan::parse_timespan;
 pub(crate) use checks::CheckArgs;
 pub(crate) use output::{LogLevel, OutputArgs};
 pub(crate) use scenario::{ScenarioArgs, TaskStats};
+pub(crate) use tls::TlsArgs;
 use values::{parse_run_time, parse_timeout, pipeline_depth, positive, positive_rate};
 
 const EXAMPLES: &str = "\
@@ -185,6 +187,9 @@ pub(crate) struct LoadArgs {
     /// Status codes that are successes, separated by commas [default: 200 to 399]
     #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(200..=999), help_heading = "Request")]
     pub(crate) expect_status: Vec<u16>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 
     /// Runtime that shards run on
     #[arg(long, value_enum, default_value_t = RuntimeArg::Auto, help_heading = "Engine")]

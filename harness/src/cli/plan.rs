@@ -3,6 +3,7 @@
 //! [`urls`] makes one of URLs, [`test`] of user classes; what both have in common is here.
 
 mod test;
+mod tls;
 mod urls;
 
 pub(crate) use test::classes;
@@ -16,6 +17,7 @@ use loadr_engine::limits;
 use loadr_engine::record::RecorderOptions;
 use loadr_engine::shard::placement::{Allowance, PlacementError, PlacementRequest, place};
 use loadr_engine::spawn::dispatch::SpawnRateError;
+use loadr_engine::tls::TlsConfigError;
 use loadr_engine::user::Workload;
 use loadr_protocols::http1::RequestError;
 use serde_json::Value;
@@ -25,6 +27,7 @@ use super::target_url::UrlError;
 use crate::library::event::Events;
 use crate::report::units::counted;
 use crate::test_source::TestError;
+use tls::{TlsFileError, tls_config};
 use urls::PIPELINE_BYTES_MAX;
 
 /// Everything a run needs, checked.
@@ -36,6 +39,8 @@ pub(crate) struct Plan {
     /// The runtime was not asked for by name, so another may take its place.
     pub(crate) runtime_is_free: bool,
     pub(crate) target_is_local: bool,
+    /// Any certificate of the target would do.
+    pub(crate) is_insecure: bool,
     pub(crate) outputs: Outputs,
     /// Thresholds and exit codes.
     pub(crate) checks: CheckArgs,
@@ -100,6 +105,10 @@ pub(crate) enum PlanError {
     Test(#[from] TestError),
     #[error(transparent)]
     Host(#[from] LocationError),
+    #[error(transparent)]
+    Tls(#[from] TlsConfigError),
+    #[error(transparent)]
+    TlsFile(#[from] TlsFileError),
     #[error("--host is not used: every URL is whole already; give paths, such as /index.html")]
     HostUnused,
     #[error(
@@ -116,6 +125,7 @@ impl Plan {
             events: Arc::default(),
             runtime_is_free: args.runtime == RuntimeArg::Auto,
             target_is_local: false,
+            is_insecure: args.tls.insecure,
             outputs: Outputs::from(&args.output),
             checks: args.checks.clone(),
             notices: Vec::new(),

@@ -12,7 +12,7 @@ use url::{Host, Url};
 pub(crate) enum UrlError {
     #[error("'{url}' is not a URL: {reason}")]
     Malformed { url: String, reason: String },
-    #[error("'{url}': the scheme {scheme}:// is not supported, only http://")]
+    #[error("'{url}': the scheme {scheme}:// is not supported, only http:// and https://")]
     Scheme { url: String, scheme: String },
     #[error("'{url}' has no host")]
     HostMissing { url: String },
@@ -24,9 +24,37 @@ pub(crate) enum UrlError {
     HostPort { text: String },
 }
 
+/// What is spoken with a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    const ALL: [Self; 2] = [Self::Http, Self::Https];
+
+    fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.as_str() == name)
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// Over TLS.
+    pub(crate) fn is_secure(self) -> bool {
+        matches!(self, Self::Https)
+    }
+}
+
 /// What a URL says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetUrl {
+    pub(crate) scheme: Scheme,
     /// Name or address to connect to, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -55,10 +83,11 @@ impl TargetUrl {
             url: typed.to_owned(),
             reason: error.to_string(),
         })?;
-        if parsed.scheme() != "http" {
+        let unknown = || {
             let scheme = parsed.scheme().to_owned();
-            return Err(UrlError::Scheme { url: typed.to_owned(), scheme });
-        }
+            UrlError::Scheme { url: typed.to_owned(), scheme }
+        };
+        let scheme = Scheme::of(parsed.scheme()).ok_or_else(unknown)?;
         let missing = || UrlError::HostMissing { url: typed.to_owned() };
         let host = parsed.host().ok_or_else(missing)?;
         let shown = match parsed.port() {
@@ -66,6 +95,7 @@ impl TargetUrl {
             None => host.to_string(),
         };
         Ok(Self {
+            scheme,
             host: match host {
                 Host::Ipv6(address) => address.to_string(),
                 other => other.to_string(),
@@ -75,6 +105,11 @@ impl TargetUrl {
             path_and_query: parsed[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
             authorization: basic_authorization(&parsed),
         })
+    }
+
+    /// The URL as far as the path.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme.as_str(), self.authority)
     }
 
     /// Host and port, with brackets around an IPv6 address.
@@ -154,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn tls_has_a_port_and_an_origin_of_its_own() {
+        let url = parsed("https://h/x");
+        assert_eq!((url.scheme, url.port, url.authority.as_str()), (Scheme::Https, 443, "h"));
+        assert_ne!(url.origin(), parsed("http://h/x").origin());
+        assert_eq!(parsed("https://h:8443/").origin(), "https://h:8443");
+    }
+
+    #[test]
     fn ipv6_addresses_keep_their_brackets_in_the_header_alone() {
         let url = parsed("http://[::1]:8080/");
         assert_eq!((url.host.as_str(), url.authority.as_str()), ("::1", "[::1]:8080"));
@@ -177,8 +220,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_loaded_is_refused_with_the_reason() {
-        let scheme = TargetUrl::parse("https://h/", None);
-        assert!(matches!(scheme, Err(UrlError::Scheme { scheme, .. }) if scheme == "https"));
+        let scheme = TargetUrl::parse("ftp://h/", None);
+        assert!(matches!(scheme, Err(UrlError::Scheme { scheme, .. }) if scheme == "ftp"));
         assert!(matches!(
             TargetUrl::parse("http://h:99999/", None),
             Err(UrlError::Malformed { .. })

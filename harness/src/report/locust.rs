@@ -285,7 +285,7 @@ impl LocustStats {
 
 /// Whether an entry is a row of Locust's tables: requests and tasks are, connections are not.
 pub fn has_row(entry: &MergedEntry) -> bool {
-    entry.key.kind != EntryKind::Connection
+    matches!(entry.key.kind, EntryKind::Exchange | EntryKind::Task)
 }
 
 fn ns_to_ms(ns: u64) -> f64 {

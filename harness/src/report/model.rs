@@ -239,4 +239,23 @@ pub struct ConnectionsReport {
     /// One for each target, in first-seen order.
     #[serde(default)]
     pub entries: Vec<EntryReport>,
+    /// TLS handshakes over all targets, full ones and those that resumed a session apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handshakes: Vec<HandshakesReport>,
+    /// The same for each target, in first-seen order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handshake_entries: Vec<EntryReport>,
+}
+
+/// TLS handshakes of one kind over all targets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HandshakesReport {
+    /// `TLS full` or `TLS resumed`; one that failed counts as full.
+    pub method: String,
+    /// Handshakes done.
+    pub made: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Their time, that of the connection before them left out, in milliseconds.
+    pub time_ms: TimesMs,
 }

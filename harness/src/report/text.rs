@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::locust::LocustStats;
 use super::locust::table::{self, ErrorLine, ExceptionLine};
-use super::model::{GeneratorReport, Report, ShardReport, TimesMs, WarmUpReport};
+use super::model::{GeneratorReport, HandshakesReport, Report, ShardReport, TimesMs, WarmUpReport};
 use super::units::{
     byte_rate, bytes, count, counted, milliseconds, nanoseconds, percent, printable, rate, span,
 };
@@ -235,7 +235,22 @@ fn write_connections(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let [p50, p99, max] = [p50, p99, max].map(milliseconds);
         text.push_str(&format!("; time to connect p50 {p50}, p99 {p99}, max {max}"));
     }
-    line(out, "Connections", &text)
+    line(out, "Connections", &text)?;
+    for handshakes in &connections.handshakes {
+        let label = format!("  {}", printable(&handshakes.method));
+        line(out, &label, &handshakes_text(handshakes))?;
+    }
+    Ok(())
+}
+
+fn handshakes_text(handshakes: &HandshakesReport) -> String {
+    let mut text = format!("{} made, {} failed", count(handshakes.made), count(handshakes.failed));
+    let times = &handshakes.time_ms;
+    if let (Some(p50), Some(p99), Some(max)) = (times.p50, times.p99, times.max) {
+        let [p50, p99, max] = [p50, p99, max].map(milliseconds);
+        text.push_str(&format!("; time p50 {p50}, p99 {p99}, max {max}"));
+    }
+    text
 }
 
 fn write_generator(

@@ -109,7 +109,8 @@ fn goes_by(wanted: &str, method: &str, name: &str) -> bool {
 }
 
 /// What a name stands for: requests before tasks, and tasks before connections.
-const PRECEDENCE: [EntryKind; 3] = [EntryKind::Exchange, EntryKind::Task, EntryKind::Connection];
+const PRECEDENCE: [EntryKind; 4] =
+    [EntryKind::Exchange, EntryKind::Task, EntryKind::Connection, EntryKind::Handshake];
 
 /// A run under way or just over.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +156,7 @@ impl Measured for Report {
                 EntryKind::Exchange => &self.entries,
                 EntryKind::Task => &self.tasks,
                 EntryKind::Connection => &self.connections.entries,
+                EntryKind::Handshake => &self.connections.handshake_entries,
             };
             let chosen = entries.iter().filter(|e| goes_by(wanted, &e.method, &e.name));
             chosen.map(figures).reduce(Figures::and)

@@ -1,5 +1,6 @@
 //! One user of URL mode.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -8,6 +9,7 @@ use loadr_engine::client::http::{HttpConnection, Response};
 use loadr_engine::client::status::status_failure;
 use loadr_engine::outcome::{Failure, FailureKind};
 use loadr_engine::record::Exchange;
+use loadr_engine::tls::TlsClient;
 use loadr_engine::user::Context;
 
 use super::{PreparedTarget, UrlClass};
@@ -22,6 +24,8 @@ pub(super) struct UrlUser {
     /// Start of each exchange that has begun and not ended, in order.
     starts: VecDeque<u64>,
     backoff: Backoff,
+    /// Its side of TLS, made for the first connection that needs it.
+    tls: OnceCell<Rc<TlsClient>>,
 }
 
 /// A connection and what has happened on it.
@@ -68,7 +72,7 @@ impl UrlUser {
     pub(super) fn new(class: Rc<UrlClass>, context: Context) -> Self {
         let target = (context.user_index() % class.targets.len() as u64) as usize;
         let backoff = Backoff::new(class.workload.seed ^ context.user_index());
-        Self { class, context, target, starts: VecDeque::new(), backoff }
+        Self { class, context, target, starts: VecDeque::new(), backoff, tls: OnceCell::new() }
     }
 
     pub(super) async fn live(mut self) {
@@ -90,7 +94,8 @@ impl UrlUser {
         let class = &*self.class;
         let start_ns = self.context.now_ns();
         let endpoint = &class.targets[self.target].endpoint;
-        match endpoint.connect(&self.context, class.workload.connect_timeout).await {
+        let connect_timeout = class.workload.connect_timeout;
+        match endpoint.connect(&self.context, connect_timeout, || self.tls_client()).await {
             Ok(stream) => {
                 let workload = &class.workload;
                 let http = HttpConnection::new(stream, workload.limits, workload.timeout);
@@ -98,6 +103,11 @@ impl UrlUser {
             }
             Err(failure) => Err(Unconnected { failure, start_ns }),
         }
+    }
+
+    fn tls_client(&self) -> Rc<TlsClient> {
+        let new = || Rc::new(TlsClient::new(self.class.workload.tls.clone()));
+        Rc::clone(self.tls.get_or_init(new))
     }
 
     /// Counts a failed connection as the failure of the exchange that it was for, the attempt's time as its own.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Plan, PlanError, check_descriptors, no_more_than_users, notice_of_shared_cpus, place_shards,
-    run_plan,
+    run_plan, tls_config,
 };
 use crate::cli::args;
 use crate::cli::class_settings::ClassSettings;
@@ -147,6 +147,7 @@ impl Plan {
         let sessions = SessionOptions {
             timeout: args.timeout,
             connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
+            tls: tls_config(&args.tls, hosts.are_any_secure())?,
             seed: plan.seed,
             ..SessionOptions::default()
         };

@@ -10,12 +10,13 @@ use loadr_engine::coordinator::{LoadPlan, RunPlan};
 use loadr_engine::limits;
 use loadr_engine::runtime::Address;
 use loadr_engine::spawn::dispatch::SpawnRate;
+use loadr_engine::tls::TlsConfig;
 use loadr_protocols::http1::{Limits, Method, RequestBuilder, RequestTemplate};
 use serde_json::{Value, json};
 
 use super::{
     Plan, PlanError, SEED_DEFAULT, check_descriptors, no_more_than_users, notice_of_shared_cpus,
-    place_shards, run_plan,
+    place_shards, run_plan, tls_config,
 };
 use crate::cli::args::LoadArgs;
 use crate::cli::target_url::{TargetUrl, resolve, split_host_port};
@@ -54,10 +55,14 @@ impl Plan {
         };
         let names_max = names_max(args, &targets.list);
         let run = RunPlan { load, users_max: users, run_time, ..run_plan(args, shards, names_max) };
-        let workload = workload(args, targets.list)?;
+        let (tls, local) = (targets.tls, targets.local);
+        let workload = workload(args, targets.list, tls)?;
         let document = document(args, &urls, &run);
-        let target_is_local = targets.local;
-        Ok(Self { notices, target_is_local, ..Self::new(args, run, Arc::new(workload), document) })
+        Ok(Self {
+            notices,
+            target_is_local: local,
+            ..Self::new(args, run, Arc::new(workload), document)
+        })
     }
 }
 
@@ -110,6 +115,7 @@ struct Targets {
     list: Vec<UrlTarget>,
     /// All of them are on this machine.
     local: bool,
+    tls: TlsConfig,
 }
 
 impl Targets {
@@ -118,7 +124,8 @@ impl Targets {
             urls.iter().map(|url| TargetUrl::parse(url, args.host.as_deref())).collect();
         let parsed = parsed?;
         let body = read_body(args)?;
-        let one_origin = parsed.iter().all(|url| url.authority == parsed[0].authority);
+        let one_origin = parsed.iter().all(|url| url.origin() == parsed[0].origin());
+        let tls = tls_config(&args.tls, parsed.iter().any(|url| url.scheme.is_secure()))?;
         let mut local = true;
         let list: Result<Vec<_>, PlanError> = parsed
             .iter()
@@ -130,7 +137,11 @@ impl Targets {
                     // As Locust's HttpUser names samples; the origin is told only where there are several.
                     name: match one_origin {
                         true => url.path_and_query.clone(),
-                        false => format!("http://{}{}", url.authority, url.path_and_query),
+                        false => format!("{}{}", url.origin(), url.path_and_query),
+                    },
+                    server_name: match url.scheme.is_secure() {
+                        true => Some(tls.server_name(&url.host)?),
+                        false => None,
                     },
                     authority,
                     addresses,
@@ -139,7 +150,7 @@ impl Targets {
                 })
             })
             .collect();
-        Ok(Self { list: list?, local })
+        Ok(Self { list: list?, local, tls })
     }
 }
 
@@ -232,7 +243,11 @@ fn notice_ports(users: u64, targets: &Targets, notices: &mut Vec<String>) {
     }
 }
 
-fn workload(args: &LoadArgs, targets: Vec<UrlTarget>) -> Result<UrlWorkload, PlanError> {
+fn workload(
+    args: &LoadArgs,
+    targets: Vec<UrlTarget>,
+    tls: TlsConfig,
+) -> Result<UrlWorkload, PlanError> {
     if args.no_keepalive && args.pipeline > 1 {
         return Err(PlanError::PipelineWithoutKeepAlive(args.pipeline));
     }
@@ -259,6 +274,7 @@ fn workload(args: &LoadArgs, targets: Vec<UrlTarget>) -> Result<UrlWorkload, Pla
             listed => StatusRule::OneOf(listed.to_vec()),
         },
         limits: Limits::default(),
+        tls,
         seed: args.seed.unwrap_or(SEED_DEFAULT),
     })
 }

@@ -9,7 +9,8 @@ use loadr_engine::record::{
 
 use super::{
     ConnectionsReport, EncodedHistogram, EntryReport, ErrorReport, ExceptionReport,
-    GeneratorReport, Report, SCHEMA, SeriesReport, ShardReport, TimesMs, WarmUpReport,
+    GeneratorReport, HandshakesReport, Report, SCHEMA, SeriesReport, ShardReport, TimesMs,
+    WarmUpReport,
 };
 use crate::environment::{Environment, GeneratorUsage};
 use crate::report::errors::Errors;
@@ -199,6 +200,33 @@ impl ConnectionsReport {
             connect_time_ms: TimesMs::from(&counts.response_time),
             histogram: EncodedHistogram::from(&counts.response_time),
             entries: EntryReport::of_kind(outcome, EntryKind::Connection),
+            handshakes: HandshakesReport::of_all(outcome),
+            handshake_entries: EntryReport::of_kind(outcome, EntryKind::Handshake),
+        }
+    }
+}
+
+impl HandshakesReport {
+    /// Those that there were.
+    fn of_all(outcome: &RunOutcome) -> Vec<Self> {
+        let mut methods: Vec<&str> = Vec::new();
+        for entry in of_kind(outcome, EntryKind::Handshake) {
+            if entry.counts.requests > 0 && !methods.contains(&&*entry.key.method) {
+                methods.push(&entry.key.method);
+            }
+        }
+        methods.sort_unstable();
+        methods.into_iter().map(|method| Self::new(outcome, method)).collect()
+    }
+
+    fn new(outcome: &RunOutcome, method: &str) -> Self {
+        let entries = of_kind(outcome, EntryKind::Handshake);
+        let counts = sum(entries.filter(|entry| &*entry.key.method == method));
+        Self {
+            method: method.to_owned(),
+            made: counts.requests.saturating_sub(counts.failures),
+            failed: counts.failures,
+            time_ms: TimesMs::from(&counts.response_time),
         }
     }
 }
