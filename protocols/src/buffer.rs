@@ -24,7 +24,8 @@ pub const BYTES_MAX: usize = 64 * 1024;
 /// The room asked for is not to be had: `wanted` bytes in all, where `max` are allowed.
 ///
 /// With a maximum of at least [`crate::http1::Limits::head_bytes_max`] the HTTP/1.1 decoder
-/// refuses an oversized head before this can happen.
+/// refuses an oversized head before this can happen; that of WebSocket consumes all but headers and
+/// control frames as they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the receive buffer would need {wanted} bytes and may hold {max}")]
 pub struct BufferFull {
@@ -120,9 +121,18 @@ impl ReceiveBuffer {
     /// When fewer than `n` are unread.
     #[inline]
     pub fn take(&mut self, n: usize) -> &[u8] {
+        self.take_mut(n)
+    }
+
+    /// [`Self::take`], for bytes that are changed where they are: unmasked, say.
+    ///
+    /// # Panics
+    /// When fewer than `n` are unread.
+    #[inline]
+    pub fn take_mut(&mut self, n: usize) -> &mut [u8] {
         let from = self.start;
         self.consume(n);
-        &self.storage[from..from + n]
+        &mut self.storage[from..from + n]
     }
 
     /// Room for at least `at_least` bytes (and at least 1) behind the unread ones, for a read that

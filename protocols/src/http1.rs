@@ -29,7 +29,9 @@ pub mod state;
 
 pub use error::{RemoteError, Snippet};
 pub use event::{End, Event, Headers, ResponseHead, Version};
+pub(crate) use framing::list;
 pub use limits::Limits;
+pub(crate) use request::is_token_all;
 pub use request::{
     Method, Piece, RequestBuilder, RequestError, RequestKind, RequestTemplate, SlotError,
     SlottedBuilder, SlottedTemplate, check_field,

@@ -8,6 +8,8 @@
 //!
 //! Errors are apart by whose fault they are: a *remote* error is the target's and counts as a
 //! failed exchange, a *request* error is ours and is found before the first byte is sent.
+//!
+//! [`http1`] has HTTP/1.1, [`websocket`] has WebSocket with its compression.
 
 #![forbid(unsafe_code)]
 
@@ -15,3 +17,4 @@ pub mod buffer;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod http1;
+pub mod websocket;

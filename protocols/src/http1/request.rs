@@ -317,7 +317,8 @@ pub fn check_field(name: &str, value: &[u8]) -> Result<(), RequestError> {
     }
 }
 
-fn is_token_all(text: &str) -> bool {
+/// Whether `text` is a token (RFC 9110, 5.6.2).
+pub(crate) fn is_token_all(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token)
 }
 
