@@ -6,7 +6,9 @@
 //! so a crash reproduces from its bytes.
 //!
 //! Input: one byte choosing what is awaited and which limits hold, one byte choosing the splits,
-//! then what the target sends.
+//! then what the target sends. HTTP/1.1 is here, what other protocols add in modules of their own.
+
+pub mod websocket;
 
 use crate::{
     buffer::ReceiveBuffer,
@@ -60,7 +62,7 @@ pub fn http1_response(data: &[u8]) {
 pub fn http1_splits(data: &[u8]) {
     let Some((case, bytes)) = Case::of(data) else { return };
     let whole = transcript(&case.awaited, case.limits, [bytes]);
-    let split = transcript(&case.awaited, case.limits, case.split(bytes));
+    let split = transcript(&case.awaited, case.limits, split(case.splits, bytes));
     assert_eq!(whole, split, "split differently: {}", bytes.escape_ascii());
     let each = transcript(&case.awaited, case.limits, bytes.chunks(1));
     assert_eq!(whole, each, "split into bytes: {}", bytes.escape_ascii());
@@ -86,18 +88,18 @@ impl Case {
         let limits = if choice & 0x80 == 0 { Limits::default() } else { small_limits() };
         Some((Self { awaited, limits, splits }, bytes))
     }
+}
 
-    /// Pieces of 1 to 16 bytes, whose lengths follow from the choice alone.
-    fn split<'d>(&self, mut bytes: &'d [u8]) -> impl Iterator<Item = &'d [u8]> {
-        let mut state = u32::from(self.splits);
-        std::iter::from_fn(move || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let length = (1 + (state >> 28) as usize).min(bytes.len());
-            let (piece, rest) = bytes.split_at(length);
-            bytes = rest;
-            (!piece.is_empty()).then_some(piece)
-        })
-    }
+/// Pieces of 1 to 16 bytes, whose lengths follow from the choice alone.
+fn split(choice: u8, mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut state = u32::from(choice);
+    std::iter::from_fn(move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let length = (1 + (state >> 28) as usize).min(bytes.len());
+        let (piece, rest) = bytes.split_at(length);
+        bytes = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// Limits that short inputs reach.
