@@ -27,11 +27,14 @@
 //!
 //! - [`UserClass`], [`TaskSet`], [`task()`]: who there is and what they do. [`wait`]: the pauses in between.
 //! - [`User`]: requests by `user.client`, a state of one's own, time, chance, work in the background, measurements.
+//!   [`UserKind`]: the same user as another protocol shows it.
 //! - [`Feed`]: rows of data. [`Sample`]: anything measured. [`Event`] and the listeners of [`Test`]: who hears of it.
 
+pub(crate) mod attachments;
 pub mod class;
 pub mod event;
 pub mod feed;
+pub mod kind;
 pub mod sample;
 pub mod task;
 pub mod test;
@@ -41,6 +44,7 @@ pub mod wait;
 pub use class::UserClass;
 pub use event::{Event, Quitting};
 pub use feed::{Feed, FeedError};
+pub use kind::UserKind;
 pub use sample::Sample;
 pub use task::{Task, TaskSet, task};
 pub use test::Test;

@@ -16,5 +16,5 @@ pub use serde_json::{Value, json};
 
 pub use crate::library::wait::{between, constant, constant_pacing, constant_throughput, poisson};
 pub use crate::library::{
-    Event, Feed, FeedError, Quitting, Sample, Task, TaskSet, Test, User, UserClass, task,
+    Event, Feed, FeedError, Quitting, Sample, Task, TaskSet, Test, User, UserClass, UserKind, task,
 };

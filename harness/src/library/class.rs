@@ -11,7 +11,9 @@ use loadr_engine::task::{
 };
 use loadr_engine::user::Context;
 
+use super::attachments::Attachments;
 use super::feed::{Feed, FeedLease};
+use super::kind::UserKind;
 use super::task::{Code, IntoTask, IntoTaskResult, Node, TaskSet, Wait, WaitFunction};
 use super::user::User;
 use crate::front_end::{FrontEnd, Preparation};
@@ -81,7 +83,7 @@ impl<S: 'static> UserClass<S> {
         self
     }
 
-    /// Each task begins as a new visitor: no cookies, no connections.
+    /// Each task begins as a new visitor: no cookies, no connections, nothing [attached](User::attached).
     pub fn fresh_session(mut self) -> Self {
         self.fresh_session = true;
         self
@@ -94,9 +96,10 @@ impl<S: 'static> UserClass<S> {
     }
 
     /// Each user does this once, before its first task.
-    pub fn on_start<F, R>(mut self, function: F) -> Self
+    pub fn on_start<U, F, R>(mut self, function: F) -> Self
     where
-        F: Fn(User<S>) -> R + Send + Sync + 'static,
+        U: UserKind<State = S>,
+        F: Fn(U) -> R + Send + Sync + 'static,
         R: Future<Output: IntoTaskResult> + 'static,
     {
         self.root = self.root.on_start(function);
@@ -104,9 +107,10 @@ impl<S: 'static> UserClass<S> {
     }
 
     /// Each user does this at its end, also when it is stopped in the middle of a task.
-    pub fn on_stop<F, R>(mut self, function: F) -> Self
+    pub fn on_stop<U, F, R>(mut self, function: F) -> Self
     where
-        F: Fn(User<S>) -> R + Send + Sync + 'static,
+        U: UserKind<State = S>,
+        F: Fn(U) -> R + Send + Sync + 'static,
         R: Future<Output: IntoTaskResult> + 'static,
     {
         self.root = self.root.on_stop(function);
@@ -235,7 +239,9 @@ impl<S: 'static> ActorClass for RustActors<S> {
     fn actor(&self, context: Context) -> Rc<dyn Actor> {
         let client = Session::new(context.clone(), Rc::clone(&self.settings));
         let state = Rc::new((self.state)(&context));
-        Rc::new(RustActor { user: User { client, state, context }, code: Rc::clone(&self.code) })
+        let attachments = Rc::new(Attachments::default());
+        let user = User { client, state, context, attachments };
+        Rc::new(RustActor { user, code: Rc::clone(&self.code) })
     }
 }
 
@@ -255,6 +261,7 @@ impl<S: 'static> Actor for RustActor<S> {
 
     fn renew_session(&self) {
         self.user.client.clear();
+        self.user.attachments.clear();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use loadr_engine::task::{Order, TaskFuture, TaskResult, WaitTime};
 
+use super::kind::UserKind;
 use super::user::User;
 
 /// What a task may give back: nothing, or why it ended early.
@@ -34,13 +35,14 @@ impl IntoTaskResult for TaskResult {
 pub(super) type Code<S> = Arc<dyn Fn(User<S>) -> TaskFuture + Send + Sync>;
 pub(super) type WaitFunction<S> = Arc<dyn Fn(&User<S>) -> f64 + Send + Sync>;
 
-fn code<S, F, R>(function: F) -> Code<S>
+fn code<U, F, R>(function: F) -> Code<U::State>
 where
-    F: Fn(User<S>) -> R + Send + Sync + 'static,
+    U: UserKind,
+    F: Fn(U) -> R + Send + Sync + 'static,
     R: Future<Output: IntoTaskResult> + 'static,
 {
     Arc::new(move |user| {
-        let running = function(user);
+        let running = function(U::of(user));
         Box::pin(async move { running.await.into_task_result() })
     })
 }
@@ -54,9 +56,10 @@ pub struct Task<S = ()> {
 }
 
 /// A task of `function`, with its name, of weight 1.
-pub fn task<S, F, R>(function: F) -> Task<S>
+pub fn task<U, F, R>(function: F) -> Task<U::State>
 where
-    F: Fn(User<S>) -> R + Send + Sync + 'static,
+    U: UserKind,
+    F: Fn(U) -> R + Send + Sync + 'static,
     R: Future<Output: IntoTaskResult> + 'static,
 {
     Task { name: name_of::<F>(), weight: 1, tags: Vec::new(), code: code(function) }
@@ -158,9 +161,10 @@ impl<S> TaskSet<S> {
     }
 
     /// Does this on entering, before the first task.
-    pub fn on_start<F, R>(mut self, function: F) -> Self
+    pub fn on_start<U, F, R>(mut self, function: F) -> Self
     where
-        F: Fn(User<S>) -> R + Send + Sync + 'static,
+        U: UserKind<State = S>,
+        F: Fn(U) -> R + Send + Sync + 'static,
         R: Future<Output: IntoTaskResult> + 'static,
     {
         self.on_start = Some(code(function));
@@ -168,9 +172,10 @@ impl<S> TaskSet<S> {
     }
 
     /// Does this on leaving, by whichever way.
-    pub fn on_stop<F, R>(mut self, function: F) -> Self
+    pub fn on_stop<U, F, R>(mut self, function: F) -> Self
     where
-        F: Fn(User<S>) -> R + Send + Sync + 'static,
+        U: UserKind<State = S>,
+        F: Fn(U) -> R + Send + Sync + 'static,
         R: Future<Output: IntoTaskResult> + 'static,
     {
         self.on_stop = Some(code(function));
@@ -194,7 +199,7 @@ impl<S> TaskSet<S> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no task of users with the state `{S}`",
     label = "no task",
-    note = "a task is an `async fn` that takes a `User<{S}>` by value, or one dressed up with `task(..)`"
+    note = "a task is an `async fn` that takes a `User<{S}>` or another `UserKind` of that state by value, or one dressed up with `task(..)`"
 )]
 pub trait IntoTask<S, M> {
     /// The task.
@@ -212,9 +217,10 @@ impl<S> IntoTask<S, Dressed> for Task<S> {
     }
 }
 
-impl<S, F, R> IntoTask<S, (Plain, R)> for F
+impl<S, U, F, R> IntoTask<S, (Plain, U, R)> for F
 where
-    F: Fn(User<S>) -> R + Send + Sync + 'static,
+    U: UserKind<State = S>,
+    F: Fn(U) -> R + Send + Sync + 'static,
     R: Future<Output: IntoTaskResult> + 'static,
 {
     fn into_task(self) -> Task<S> {

@@ -11,6 +11,7 @@ use loadr_engine::random::SplitMix64;
 use loadr_engine::task::{TaskExit, TaskResult};
 use loadr_engine::user::{Context, Role};
 
+use super::attachments::Attachments;
 use super::feed::Feed;
 use super::sample::Sample;
 
@@ -22,12 +23,14 @@ pub struct User<S = ()> {
     pub state: Rc<S>,
     /// Its handle to the engine, for protocols of one's own.
     pub context: Context,
+    pub(super) attachments: Rc<Attachments>,
 }
 
 impl<S> Clone for User<S> {
     fn clone(&self) -> Self {
         let (client, state) = (self.client.clone(), Rc::clone(&self.state));
-        Self { client, state, context: self.context.clone() }
+        let (context, attachments) = (self.context.clone(), Rc::clone(&self.attachments));
+        Self { client, state, context, attachments }
     }
 }
 
@@ -61,6 +64,36 @@ impl<S> User<S> {
     pub fn choose<'a, T>(&self, choices: &'a [T]) -> &'a T {
         let index = self.context.random(|random| random.below(choices.len() as u64));
         &choices[index as usize]
+    }
+
+    /// What this user keeps of type `T` from task to task, made by `make` where there is none yet: a protocol's
+    /// connection, a prepared request. It is dropped with the user, and must hold no [`User`], which would hold it.
+    ///
+    /// ```
+    /// # use loadr::prelude::*;
+    /// # use std::cell::Cell;
+    /// async fn count(user: User) {
+    ///     let rounds = user.attached(|| Cell::new(0_u32));
+    ///     rounds.set(rounds.get() + 1);
+    /// }
+    /// ```
+    pub fn attached<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        self.attachments.get_or_make(make)
+    }
+
+    /// What this user keeps of type `T`, if anything.
+    pub fn attachment<T: 'static>(&self) -> Option<Rc<T>> {
+        self.attachments.find()
+    }
+
+    /// Keeps `value` in place of what there was of its type, which is given back.
+    pub fn attach<T: 'static>(&self, value: T) -> Option<Rc<T>> {
+        self.attachments.put(Rc::new(value))
+    }
+
+    /// Takes away what this user keeps of type `T`.
+    pub fn detach<T: 'static>(&self) -> Option<Rc<T>> {
+        self.attachments.take()
     }
 
     /// Runs `work` beside the user's tasks, so that the task at hand can end. It ends with the user at the latest: it is
