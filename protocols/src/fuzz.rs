@@ -10,6 +10,8 @@
 
 pub mod websocket;
 
+pub mod xmlrpc;
+
 use crate::{
     buffer::ReceiveBuffer,
     http1::{End, Event, Limits, RemoteError, RequestKind, ResponseDecoder, ResponseHead, Version},

@@ -18,3 +18,4 @@ pub mod buffer;
 pub mod fuzz;
 pub mod http1;
 pub mod websocket;
+pub mod xmlrpc;
