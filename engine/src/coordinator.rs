@@ -16,6 +16,7 @@ use rows::OpenRows;
 
 use std::time::Duration;
 
+use crate::bridge::BridgeOptions;
 use crate::clock::{NANOS_PER_SECOND, Origin, nanos};
 use crate::lease::{Budget, LeaseOf};
 use crate::mailbox::{Receiver, Sender};
@@ -56,6 +57,8 @@ pub struct RunPlan {
     pub shards: Vec<Option<usize>>,
     /// The runtime that shards run on.
     pub runtime: RuntimeKind,
+    /// Bounds of each shard's threads for work that blocks.
+    pub bridge: BridgeOptions,
     /// Bounds of the shards' recorders.
     pub recorder: RecorderOptions,
 }
@@ -77,6 +80,7 @@ impl RunPlan {
             role: Role::Local,
             shards,
             runtime,
+            bridge: BridgeOptions::default(),
             recorder: RecorderOptions::default(),
         }
     }

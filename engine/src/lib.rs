@@ -14,7 +14,7 @@
 //! Deciding is apart from doing: schedules, budgets, placement and the coordinator are functions of what they are given;
 //! the shard's tasks wait and move bytes. The path of an exchange neither allocates nor locks nor logs once it is warm.
 
-mod bridge;
+pub mod bridge;
 pub mod client;
 pub mod clock;
 pub mod coordinator;

@@ -238,6 +238,7 @@ fn shard_options(plan: &RunPlan, index: usize) -> ShardOptions {
         iterations_are_limited: plan.iterations.is_some(),
         stop_timeout: plan.stop_timeout,
         task_stats: plan.task_stats,
+        bridge: plan.bridge.clone(),
         recorder,
     }
 }

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -185,6 +186,15 @@ impl Runtime {
             Self::Monoio { .. } => monoio::connect(address).await,
             Self::Glommio => glommio::connect(address).await,
             Self::Sim(handle) => handle.connect(address).await,
+        }
+    }
+
+    /// Takes over a connected socket of this process; a simulated world has none.
+    pub(crate) fn adopt(&self, socket: UnixStream) -> io::Result<Transport> {
+        match self {
+            Self::Monoio { uring } => monoio::adopt(socket, *uring),
+            Self::Glommio => glommio::adopt(socket),
+            Self::Sim(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }

@@ -15,10 +15,11 @@ pub(crate) use control::{ENDING_TIME, run};
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::future::Future;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, BridgeOptions};
 use crate::client::{connect_failure, connect_timed_out};
 use crate::clock::{Clock, nanos};
 use crate::lease::{Grant, Lease, LeaseOf, RowLease};
@@ -55,6 +56,8 @@ pub struct ShardOptions {
     pub stop_timeout: Duration,
     /// How tasks are counted.
     pub task_stats: TaskStats,
+    /// Bounds of its threads for work that blocks.
+    pub bridge: BridgeOptions,
     /// Bounds of the recorder.
     pub recorder: RecorderOptions,
 }
@@ -99,6 +102,7 @@ impl Shard {
     ) -> Rc<Self> {
         let guards = Guards::new(Rc::clone(&timers));
         let recorder = RefCell::new(Recorder::new(options.recorder.clone()));
+        let bridge = Bridge::new(options.bridge.clone());
         Rc::new(Self {
             requests: Lease::new(options.requests_are_limited),
             iterations: Lease::new(options.iterations_are_limited),
@@ -109,7 +113,7 @@ impl Shard {
             timers,
             guards,
             recorder,
-            bridge: Bridge::default(),
+            bridge,
             listener: OnceCell::new(),
             stopping: Cell::new(false),
             wants_stop: Cell::new(false),
@@ -156,6 +160,14 @@ impl Shard {
 
     pub(crate) fn bridge(&self) -> &Bridge {
         &self.bridge
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
@@ -321,7 +333,16 @@ impl Shard {
             Err(connect_timed_out(timeout))
         };
         let transport = futures_lite::future::or(opened, expired).await?;
-        Ok(Stream::new(transport, &self.guards, self.runtime.completes_unwatched()))
+        Ok(self.stream(transport))
+    }
+
+    /// Takes over a socket that is connected already.
+    pub(crate) fn adopt(&self, socket: UnixStream) -> io::Result<Stream> {
+        Ok(self.stream(self.runtime.adopt(socket)?))
+    }
+
+    fn stream(&self, transport: Transport) -> Stream {
+        Stream::new(transport, &self.guards, self.runtime.completes_unwatched())
     }
 
     async fn open(&self, address: &Address) -> io::Result<Transport> {

@@ -13,7 +13,7 @@ mod event;
 pub(crate) mod panic;
 mod state;
 
-pub use context::{Context, Sample};
+pub use context::{Context, Sample, Timed};
 pub use event::{Listener, RequestEvent, UserError};
 pub(crate) use state::UserState;
 

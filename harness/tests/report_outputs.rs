@@ -105,6 +105,8 @@ fn scenario() -> RunOutcome {
         entry(EntryKind::Exchange, "ASYNC", "POST /things/ID", &times(9, 1_900_000), 0),
         entry(EntryKind::Task, "TASK", "order", &times(12, 1_000), 2),
         entry(EntryKind::Exchange, "COMMAND", "test_login", &times(3, 800_000), 0),
+        entry(EntryKind::Bridge, "BRIDGE", "blocking", &times(7, 30), 3),
+        entry(EntryKind::Bridge, "BRIDGE", "tokio", &times(2, 900), 0),
     ];
     let (status, exception) = (FailureKind::Status, FailureKind::Exception);
     let panic = "panicked: index out of bounds (src/shop.rs:12)";

@@ -12,7 +12,7 @@ use super::expect_none;
 const LINES_MAX: usize = 800;
 
 /// Crate roots that forbid unsafe code.
-const FORBIDDING: [&str; 14] = [
+const FORBIDDING: [&str; 15] = [
     "protocols/src/lib.rs",
     "harness/src/lib.rs",
     "harness/src/main.rs",
@@ -27,6 +27,7 @@ const FORBIDDING: [&str; 14] = [
     "tests/peers/main.rs",
     "tests/journeys/main.rs",
     "tests/scenarios/main.rs",
+    "tests/bridge/main.rs",
 ];
 
 /// The folders that may hold unsafe code, each block with its argument; clippy holds that they have one.

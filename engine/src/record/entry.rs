@@ -17,6 +17,8 @@ pub enum EntryKind {
     Handshake,
     /// Tasks executed: shown beside the exchanges that they make, and never summed with them.
     Task,
+    /// Pieces of work off the shard, and what they waited for their turn: never summed with anything.
+    Bridge,
 }
 
 /// What an entry is known by in reports and between shards.

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -58,28 +58,40 @@ fn explain_refusal(error: &GlommioError<()>) -> String {
 }
 
 pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {
-    let (socket, fd) = match address {
+    match address {
         Address::Tcp(address) => {
             let stream = TcpStream::connect(*address).await.map_err(io::Error::from)?;
             refuse_itself(stream.local_addr().map_err(io::Error::from)?, *address)?;
             stream.set_nodelay(true).map_err(io::Error::from)?;
             let fd = stream.as_raw_fd();
-            (Socket::Tcp(stream), fd)
+            Ok(transport(Socket::Tcp(stream), fd))
         }
         Address::Unix(path) => {
             // glommio keeps the descriptor of its own connect to itself, and a deadline needs it.
-            let stream = connect_unix(path)?;
-            let fd = stream.into_raw_fd();
-            // SAFETY: the descriptor was just given up by its only owner.
-            (Socket::Unix(unsafe { UnixStream::from_raw_fd(fd) }), fd)
+            Ok(own(connect_unix(path)?))
         }
-    };
+    }
+}
+
+/// Takes over a connected socket.
+pub(crate) fn adopt(socket: std::os::unix::net::UnixStream) -> io::Result<Transport> {
+    socket.set_nonblocking(true)?;
+    Ok(own(socket.into()))
+}
+
+fn own(socket: OwnedFd) -> Transport {
+    let fd = socket.into_raw_fd();
+    // SAFETY: the descriptor was just given up by its only owner.
+    transport(Socket::Unix(unsafe { UnixStream::from_raw_fd(fd) }), fd)
+}
+
+fn transport(socket: Socket, fd: RawFd) -> Transport {
     let shared = SharedSocket(Rc::new(RefCell::new(socket)));
-    Ok(Transport {
+    Transport {
         read: ReadIo::Glommio(shared.clone()),
         write: WriteIo::Glommio(shared),
         handle: SocketHandle::Descriptor(fd),
-    })
+    }
 }
 
 /// Connects without waiting: to a Unix socket that is immediate, or `WouldBlock` where its backlog is full.

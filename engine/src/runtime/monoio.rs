@@ -95,17 +95,21 @@ pub(crate) async fn connect(address: &Address) -> io::Result<Transport> {
                 handle,
             })
         }
-        Address::Unix(path) => {
-            let stream = UnixStream::connect(path).await?;
-            let handle = SocketHandle::Descriptor(stream.as_raw_fd());
-            let (read, write) = stream.into_split();
-            Ok(Transport {
-                read: ReadIo::MonoioUnix(read),
-                write: WriteIo::MonoioUnix(write),
-                handle,
-            })
-        }
+        Address::Unix(path) => Ok(unix(UnixStream::connect(path).await?)),
     }
+}
+
+/// Takes over a connected socket.
+pub(crate) fn adopt(socket: std::os::unix::net::UnixStream, uring: bool) -> io::Result<Transport> {
+    // The ring waits by itself, and gives up at once on a socket that is not to block.
+    socket.set_nonblocking(!uring)?;
+    Ok(unix(UnixStream::from_std(socket)?))
+}
+
+fn unix(stream: UnixStream) -> Transport {
+    let handle = SocketHandle::Descriptor(stream.as_raw_fd());
+    let (read, write) = stream.into_split();
+    Transport { read: ReadIo::MonoioUnix(read), write: WriteIo::MonoioUnix(write), handle }
 }
 
 #[inline]

@@ -141,7 +141,9 @@ impl Control {
         self.obey();
         self.flush();
         self.users_max = self.users_max.max(self.shard.users.running());
-        self.shard.bridge.collect();
+        if self.shard.bridge.needs_looks() {
+            self.shard.bridge.look(&self.shard.runtime, POLL_INTERVAL_SHORT);
+        }
         self.ask();
         if self.shard.now_ns() >= self.interval_end_ns {
             self.close_interval();
@@ -207,7 +209,7 @@ impl Control {
     fn next_turn_ns(&self) -> u64 {
         let shard = &self.shard;
         let dealing = !(shard.requests.is_final() && shard.iterations.is_final());
-        let hurried = self.give_up_ns.is_some() || dealing || shard.bridge.is_busy();
+        let hurried = self.give_up_ns.is_some() || dealing || shard.bridge.needs_looks();
         let interval = if hurried { POLL_INTERVAL_SHORT } else { POLL_INTERVAL };
         let look_ns = self.shard.now_ns() + nanos(interval);
         let give_up_ns = self.give_up_ns.unwrap_or(u64::MAX);

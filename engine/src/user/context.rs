@@ -1,5 +1,9 @@
 //! A user's handle to its shard.
 
+mod off_shard;
+
+pub use off_shard::Timed;
+
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -283,17 +287,6 @@ impl Context {
                 task.record_exception("background", &panic);
             }
         });
-    }
-
-    /// Runs `work` on a thread of its own, off the shard, and waits for it: for what blocks or takes long.
-    ///
-    /// When the task is stopped while it waits, `work` goes on unheard; one that can take long looks out for a sign to
-    /// stop. A panic in it becomes one of the task.
-    pub async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> T {
-        self.shard.bridge().run(work).await
     }
 
     /// Ends the run, as Locust's `StopTest` does.

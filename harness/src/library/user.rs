@@ -9,7 +9,7 @@ use std::time::Duration;
 use loadr_engine::client::session::Session;
 use loadr_engine::random::SplitMix64;
 use loadr_engine::task::{TaskExit, TaskResult};
-use loadr_engine::user::{Context, Role};
+use loadr_engine::user::{Context, Role, Timed};
 
 use super::attachments::Attachments;
 use super::feed::Feed;
@@ -109,12 +109,22 @@ impl<S> User<S> {
         });
     }
 
-    /// Runs `work` off the shard, on a thread of its own, and waits for it: for libraries that block.
+    /// Runs `work` off the shard, on a thread of a bounded pool, and waits for it: for libraries that block. More of it:
+    /// [`Context::blocking`].
     pub async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
         self.context.blocking(work).await
+    }
+
+    /// Runs `work` off the shard, on a tokio runtime, and waits for it: for libraries that want tokio. Clients made in it
+    /// may be kept in the user's state. More of it: [`Context::tokio`].
+    pub async fn tokio<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        self.context.tokio(work).await
     }
 
     /// The next row of a feed; `None` where none is left.
@@ -132,7 +142,8 @@ impl<S> User<S> {
 
     /// Puts the time that `work` takes into the statistics, as a failure where it ends with an error; `method` stands in
     /// the place of one. What came of it is given back, and so is the error: it has been counted, and `?` would count it
-    /// as the task's too.
+    /// as the task's too. Where `work` goes off the shard, what it waits for its turn there is not part of the time: see
+    /// [`Context::timed`].
     ///
     /// ```
     /// # use loadr::prelude::*;
@@ -156,9 +167,7 @@ impl<S> User<S> {
         name: &str,
         work: impl Future<Output = Result<T, TaskExit>>,
     ) -> Result<T, TaskExit> {
-        let start_ns = self.context.now_ns();
-        let result = work.await;
-        let took = Duration::from_nanos(self.context.now_ns().saturating_sub(start_ns));
+        let Timed { value: result, took, .. } = self.context.timed(work).await;
         let sample = Sample::new(method, name, took);
         match &result {
             Err(TaskExit::Error(text)) => self.record(sample.failed(text.to_string())),

@@ -283,7 +283,7 @@ impl LocustStats {
     }
 }
 
-/// Whether an entry is a row of Locust's tables: requests and tasks are, connections are not.
+/// Whether an entry is a row of Locust's tables: requests and tasks are, connections and waits for the bridge are not.
 pub fn has_row(entry: &MergedEntry) -> bool {
     matches!(entry.key.kind, EntryKind::Exchange | EntryKind::Task)
 }

@@ -63,6 +63,9 @@ pub struct Report {
     pub generator: GeneratorReport,
     /// Connections made, and the time they took.
     pub connections: ConnectionsReport,
+    /// Work off the shards, and what it waited for its turn; `None` where there was none.
+    #[serde(default)]
+    pub bridge: Option<BridgeReport>,
     /// Exchanges in flight when the run ended, counted nowhere else.
     pub cut_off: u64,
     /// Doubts about the result.
@@ -258,4 +261,19 @@ pub struct HandshakesReport {
     pub failed: u64,
     /// Their time, that of the connection before them left out, in milliseconds.
     pub time_ms: TimesMs,
+}
+
+/// Work off the shards: what blocks, on threads, and what runs on tokio.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BridgeReport {
+    /// Pieces of work that began.
+    pub begun: u64,
+    /// Pieces that nobody waited for any more before they began.
+    pub given_up: u64,
+    /// From the submission of each to its beginning, or to its being given up, in milliseconds.
+    pub wait_ms: TimesMs,
+    /// The same in microseconds.
+    pub histogram: EncodedHistogram,
+    /// One for `blocking` and one for `tokio`, where they were used.
+    pub entries: Vec<EntryReport>,
 }

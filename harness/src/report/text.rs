@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::locust::LocustStats;
 use super::locust::table::{self, ErrorLine, ExceptionLine};
-use super::model::{GeneratorReport, HandshakesReport, Report, ShardReport, TimesMs, WarmUpReport};
+use super::model::{GeneratorReport, Report, ShardReport, TimesMs, WarmUpReport};
 use super::units::{
     byte_rate, bytes, count, counted, milliseconds, nanoseconds, percent, printable, rate, span,
 };
@@ -30,6 +30,7 @@ pub fn write(out: &mut impl Write, report: &Report, columns: Option<usize>) -> i
     write_throughput(out, report)?;
     write_times(out, "Response time", &report.totals.response_time_ms)?;
     write_connections(out, report)?;
+    write_bridge(out, report)?;
     writeln!(out)?;
     write_generator(out, &report.generator, report.totals.requests)?;
     threshold::report::write(out, &report.thresholds)?;
@@ -228,29 +229,37 @@ fn write_times(out: &mut impl Write, label: &str, times: &TimesMs) -> io::Result
 
 fn write_connections(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let connections = &report.connections;
-    let times = &connections.connect_time_ms;
     let mut text =
         format!("{} opened, {} failed", count(connections.opened), count(connections.failed));
-    if let (Some(p50), Some(p99), Some(max)) = (times.p50, times.p99, times.max) {
-        let [p50, p99, max] = [p50, p99, max].map(milliseconds);
-        text.push_str(&format!("; time to connect p50 {p50}, p99 {p99}, max {max}"));
-    }
+    push_times(&mut text, "time to connect", &connections.connect_time_ms);
     line(out, "Connections", &text)?;
     for handshakes in &connections.handshakes {
         let label = format!("  {}", printable(&handshakes.method));
-        line(out, &label, &handshakes_text(handshakes))?;
+        let mut text =
+            format!("{} made, {} failed", count(handshakes.made), count(handshakes.failed));
+        push_times(&mut text, "time", &handshakes.time_ms);
+        line(out, &label, &text)?;
     }
     Ok(())
 }
 
-fn handshakes_text(handshakes: &HandshakesReport) -> String {
-    let mut text = format!("{} made, {} failed", count(handshakes.made), count(handshakes.failed));
-    let times = &handshakes.time_ms;
+/// What work off the shards waited for its turn, where there was any.
+fn write_bridge(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let Some(bridge) = &report.bridge else { return Ok(()) };
+    let mut text = format!("{} off the shards", counted(bridge.begun, "piece"));
+    if bridge.given_up > 0 {
+        text.push_str(&format!(", {} given up before they began", count(bridge.given_up)));
+    }
+    push_times(&mut text, "wait for a turn", &bridge.wait_ms);
+    line(out, "Bridge", &text)
+}
+
+/// Adds the figures that tell most of a distribution, if it has any.
+fn push_times(text: &mut String, what: &str, times: &TimesMs) {
     if let (Some(p50), Some(p99), Some(max)) = (times.p50, times.p99, times.max) {
         let [p50, p99, max] = [p50, p99, max].map(milliseconds);
-        text.push_str(&format!("; time p50 {p50}, p99 {p99}, max {max}"));
+        text.push_str(&format!("; {what} p50 {p50}, p99 {p99}, max {max}"));
     }
-    text
 }
 
 fn write_generator(

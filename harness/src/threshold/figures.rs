@@ -108,9 +108,14 @@ fn goes_by(wanted: &str, method: &str, name: &str) -> bool {
     wanted == name || with_method() == Some(name)
 }
 
-/// What a name stands for: requests before tasks, and tasks before connections.
-const PRECEDENCE: [EntryKind; 4] =
-    [EntryKind::Exchange, EntryKind::Task, EntryKind::Connection, EntryKind::Handshake];
+/// What a name stands for: requests before tasks, tasks before connections, and those before waits for the bridge.
+const PRECEDENCE: [EntryKind; 5] = [
+    EntryKind::Exchange,
+    EntryKind::Task,
+    EntryKind::Connection,
+    EntryKind::Handshake,
+    EntryKind::Bridge,
+];
 
 /// A run under way or just over.
 #[derive(Clone, Copy, Debug)]
@@ -153,10 +158,11 @@ impl Measured for Report {
         let Some(wanted) = entry else { return Some(figures(&self.totals)) };
         let of_kind = |kind: &EntryKind| {
             let entries = match kind {
-                EntryKind::Exchange => &self.entries,
+                EntryKind::Exchange => &self.entries[..],
                 EntryKind::Task => &self.tasks,
                 EntryKind::Connection => &self.connections.entries,
                 EntryKind::Handshake => &self.connections.handshake_entries,
+                EntryKind::Bridge => self.bridge.as_ref().map_or(&[][..], |bridge| &bridge.entries),
             };
             let chosen = entries.iter().filter(|e| goes_by(wanted, &e.method, &e.name));
             chosen.map(figures).reduce(Figures::and)

@@ -8,7 +8,7 @@ use loadr_engine::record::{
 };
 
 use super::{
-    ConnectionsReport, EncodedHistogram, EntryReport, ErrorReport, ExceptionReport,
+    BridgeReport, ConnectionsReport, EncodedHistogram, EntryReport, ErrorReport, ExceptionReport,
     GeneratorReport, HandshakesReport, Report, SCHEMA, SeriesReport, ShardReport, TimesMs,
     WarmUpReport,
 };
@@ -54,6 +54,7 @@ impl Report {
             exceptions: errors.exceptions.into_iter().map(ExceptionReport::from).collect(),
             series: outcome.series.iter().map(SeriesReport::from).collect(),
             connections: ConnectionsReport::new(outcome),
+            bridge: BridgeReport::new(outcome),
             cut_off: outcome.cut_off,
             warnings: warnings.iter().map(ReportedWarning::from).collect(),
             thresholds: Vec::new(),
@@ -228,6 +229,19 @@ impl HandshakesReport {
             failed: counts.failures,
             time_ms: TimesMs::from(&counts.response_time),
         }
+    }
+}
+
+impl BridgeReport {
+    fn new(outcome: &RunOutcome) -> Option<Self> {
+        let counts = sum(of_kind(outcome, EntryKind::Bridge));
+        (counts.requests > 0).then(|| Self {
+            begun: counts.requests.saturating_sub(counts.failures),
+            given_up: counts.failures,
+            wait_ms: TimesMs::from(&counts.response_time),
+            histogram: EncodedHistogram::from(&counts.response_time),
+            entries: EntryReport::of_kind(outcome, EntryKind::Bridge),
+        })
     }
 }
 
