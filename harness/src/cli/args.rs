@@ -207,6 +207,10 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = positive, help_heading = "Engine")]
     pub(crate) max_names: u64,
 
+    /// Threads of each shard for work that blocks, such as commands; more of it waits its turn, which is reported apart
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive, help_heading = "Engine")]
+    pub(crate) blocking_threads: u64,
+
     #[command(flatten)]
     pub(crate) checks: CheckArgs,
 

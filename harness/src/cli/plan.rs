@@ -11,6 +11,7 @@ pub(crate) use test::classes;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use loadr_engine::bridge::BridgeOptions;
 use loadr_engine::client::session::LocationError;
 use loadr_engine::coordinator::RunPlan;
 use loadr_engine::limits;
@@ -170,6 +171,10 @@ fn run_plan(args: &LoadArgs, shards: Vec<Option<usize>>, names_max: usize) -> Ru
         requests: args.requests,
         stop_timeout: args.stop_timeout.unwrap_or_default(),
         seed: args.seed.unwrap_or(SEED_DEFAULT),
+        bridge: BridgeOptions {
+            threads_max: usize::try_from(args.blocking_threads).unwrap_or(usize::MAX),
+            ..BridgeOptions::default()
+        },
         recorder: RecorderOptions { names_max, ..RecorderOptions::default() },
         ..RunPlan::new(0, shards, args.runtime.preferred())
     }

@@ -244,6 +244,7 @@ fn document(run: &ScenarioRun, plan: &RunPlan, classes: &[TestClass]) -> Value {
         "cpus": plan.shards,
         "runtime": plan.runtime.as_str(),
         "max_names": args.max_names,
+        "blocking_threads": args.blocking_threads,
         "seed": plan.seed,
         "profile": args.output.profile,
     })

@@ -302,6 +302,7 @@ fn document(args: &LoadArgs, urls: &[String], run: &RunPlan) -> Value {
         "cpus": run.shards,
         "runtime": run.runtime.as_str(),
         "max_names": args.max_names,
+        "blocking_threads": args.blocking_threads,
         "seed": run.seed,
         "profile": args.output.profile,
     })
