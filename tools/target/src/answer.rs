@@ -3,15 +3,17 @@
 use std::borrow::Cow;
 
 use crate::desk::{Desk, ROOT_CONTENT};
-use crate::request::{Payload, Refusal, Request};
+use crate::request::{Method, Payload, Refusal, Request};
 use crate::response::{Framing, is_without_content, write_interim};
 use crate::route::Route;
 use crate::shop::{self, Answer, Content};
 use crate::tail::{Chunked, Tail};
+use crate::websocket::NoUpgrade;
+use crate::xmlrpc;
 
 /// Content up to this size is copied behind its head, so that pipelined small answers leave in one
 /// send.
-const INLINE_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const INLINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Appends the answer to `request`; what is too long to be copied is returned.
 ///
@@ -40,7 +42,9 @@ pub(crate) fn write(
         Route::Shop(page) => {
             return writer.page(shop::answer(page, request, &payload, &desk.shared), out);
         }
-        Route::NotFound => writer.text(404, b"no such path\n", out),
+        Route::XmlRpc => return writer.xml_rpc(&payload.body, out),
+        // An upgrade is the dialogue's to make; here it was not.
+        Route::WebSocket(_) | Route::NotFound => writer.text(404, b"no such path\n", out),
         Route::BadParameter(usage) => writer.text(400, format!("{usage}\n").as_bytes(), out),
     }
     Tail::Nothing
@@ -51,6 +55,16 @@ pub(crate) fn write_refusal(refusal: Refusal, desk: &Desk, out: &mut Vec<u8>) {
     let text = format!("{}\n", refusal.reason);
     desk.heads.write(refusal.status, Framing::Text(text.len()), false, out);
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends the answer to a request for a WebSocket that does not ask for one properly.
+pub(crate) fn write_no_upgrade(request: &Request, no: NoUpgrade, desk: &Desk, out: &mut Vec<u8>) {
+    let text = format!("{}\n", no.reason);
+    let framing = Framing::Text(text.len());
+    desk.heads.write_with(no.fields, no.status, framing, request.keep_alive, out);
+    if !request.head_only() {
+        out.extend_from_slice(text.as_bytes());
+    }
 }
 
 struct Writer<'a> {
@@ -120,6 +134,18 @@ impl Writer<'_> {
     fn echo(&self, body: Cow<'_, [u8]>, out: &mut Vec<u8>) -> Tail {
         self.head(200, Framing::Bytes(body.len() as u64), out);
         self.body(body, out)
+    }
+
+    fn xml_rpc(&self, body: &[u8], out: &mut Vec<u8>) -> Tail {
+        if self.request.method != Method::Post {
+            let text = "XML-RPC takes POST\n";
+            let (framing, keep_alive) = (Framing::Text(text.len()), self.request.keep_alive);
+            self.desk.heads.write_with("Allow: POST\r\n", 405, framing, keep_alive, out);
+            return self.body(Cow::Borrowed(text.as_bytes()), out);
+        }
+        let xml = xmlrpc::answer(body, &self.desk.shared.draws);
+        self.head(200, Framing::Xml(xml.len()), out);
+        self.body(Cow::Owned(xml), out)
     }
 
     fn page(&self, answer: Answer, out: &mut Vec<u8>) -> Tail {

@@ -30,7 +30,7 @@ pub(crate) struct Desk {
     last: LastHead,
 }
 
-/// The last head that was parsed, if its request has no body.
+/// The last head that was parsed.
 #[derive(Debug, Default)]
 struct LastHead {
     bytes: Vec<u8>,
@@ -84,9 +84,7 @@ impl Desk {
             return Ok(Some((request, self.last.bytes.len())));
         }
         let parsed = request::parse(input)?;
-        if let Some((request, len)) = parsed
-            && request.body == BodyFraming::None
-        {
+        if let Some((request, len)) = parsed {
             self.last.keep(&input[..len], request);
         }
         Ok(parsed)
@@ -99,7 +97,9 @@ impl LastHead {
         self.bytes.extend_from_slice(head);
         self.request = Some(request);
         // HEAD is answered otherwise, and the shop counts other methods apart.
-        self.is_plain_root =
-            request.route == Route::Root && request.keep_alive && request.method == Method::Get;
+        self.is_plain_root = request.route == Route::Root
+            && request.keep_alive
+            && request.method == Method::Get
+            && request.body == BodyFraming::None;
     }
 }

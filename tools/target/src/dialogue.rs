@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! Head -> Body -> Waiting -> Head ...       Body and Waiting only where the request asks for it
+//! Head -> WebSocket                         after an upgrade, with its own end
 //! any  -> Ended                             after `close`, or a request that is refused
 //! ```
 
@@ -16,16 +17,17 @@ use crate::answer;
 use crate::body::BodyReader;
 use crate::desk::Desk;
 use crate::law::SEQUENCES_MAX;
-use crate::request::{BodyFraming, Payload, Refusal, Request};
+use crate::request::{BodyFraming, Method, Payload, Refusal, Request};
 use crate::response::write_interim;
 use crate::route::Route;
 use crate::stall::PLANS_MAX;
 use crate::stats::RouteKind;
 use crate::tail::Tail;
 use crate::timer::now_ns;
+use crate::websocket::{NoUpgrade, Plan, Session, Step};
 
 /// Output past this is sent before more requests are answered, which bounds what one read can make.
-const OUTPUT_BYTES_HIGH: usize = 256 * 1024;
+pub(crate) const OUTPUT_BYTES_HIGH: usize = 256 * 1024;
 
 const _: () = assert!(SEQUENCES_MAX == 4096 && PLANS_MAX == 4096, "the refusal names the limit");
 const TOO_MANY_RUNS: Refusal =
@@ -45,9 +47,12 @@ enum Phase {
         request: Request,
         delay_ns: u64,
     },
+    WebSocket(Box<Session>),
     Ended {
         /// The client may be sending still: it was refused in the middle.
         midway: bool,
+        /// An alarm asked for before is still to come, at this time; nothing follows from it.
+        alarm_ns: Option<u64>,
     },
 }
 
@@ -69,8 +74,10 @@ pub(crate) enum Need {
     Sent,
     /// That the output and then this is sent.
     Tail(Tail),
-    /// To be [resumed](Dialogue::resume) at this time of the monotonic clock.
+    /// To be [resumed](Dialogue::resume) at this time of the monotonic clock, and nothing before.
     Time(u64),
+    /// To be resumed at this time, and to go on meanwhile.
+    Alarm(u64),
 }
 
 /// When to answer.
@@ -96,7 +103,28 @@ impl Dialogue {
 
     /// It ended although the client was not done sending.
     pub(crate) fn has_ended_midway(&self) -> bool {
-        matches!(self.phase, Phase::Ended { midway: true })
+        matches!(self.phase, Phase::Ended { midway: true, .. })
+    }
+
+    /// Ends because the layer below did.
+    pub(crate) fn abandon(&mut self) {
+        self.phase = Phase::Ended { midway: true, alarm_ns: self.alarm_ns() };
+    }
+
+    /// The alarm of a session that has not come yet.
+    fn alarm_ns(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::WebSocket(session) => session.alarm_ns(),
+            _ => None,
+        }
+    }
+
+    /// After the end: whether a timer call is that of an alarm from before.
+    pub(crate) fn takes_alarm(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Ended { alarm_ns, .. } => alarm_ns.take_if(|at_ns| *at_ns <= now_ns()).is_some(),
+            _ => false,
+        }
     }
 
     /// Answers what it can of `input`: how many bytes of it are done with, and what has to happen
@@ -113,6 +141,7 @@ impl Dialogue {
             let (taken, need) = match &mut self.phase {
                 Phase::Head => self.take_head(rest, desk, out),
                 Phase::Body(_) => self.take_body(rest, desk, out),
+                Phase::WebSocket(_) => self.take_frames(rest, desk, out),
                 Phase::Waiting { .. } | Phase::Ended { .. } => (0, Some(Need::Sent)),
             };
             used += taken;
@@ -123,11 +152,27 @@ impl Dialogue {
         (used, Need::Sent)
     }
 
-    /// Writes the answer that was put off.
-    pub(crate) fn resume(&mut self, desk: &mut Desk, out: &mut Vec<u8>) {
-        if let Phase::Waiting { request, delay_ns } = self.phase {
-            let tail = self.finish(&request, delay_ns, Payload::default(), desk, out);
-            debug_assert!(tail.is_nothing(), "answers that are put off are short");
+    /// Writes what was put off until now; tells when to be called again, if so.
+    ///
+    /// `is_blocked` says that earlier output is not sent yet.
+    pub(crate) fn resume(
+        &mut self,
+        is_blocked: bool,
+        desk: &mut Desk,
+        out: &mut Vec<u8>,
+    ) -> Option<u64> {
+        match &mut self.phase {
+            &mut Phase::Waiting { request, delay_ns } => {
+                let tail = self.finish(&request, delay_ns, Payload::default(), desk, out);
+                debug_assert!(tail.is_nothing(), "answers that are put off are short");
+                None
+            }
+            Phase::WebSocket(session) => session.alarm(is_blocked, desk.counts(), out),
+            Phase::Ended { alarm_ns, .. } => {
+                *alarm_ns = None;
+                None
+            }
+            Phase::Head | Phase::Body(_) => None,
         }
     }
 
@@ -143,32 +188,37 @@ impl Dialogue {
         }
         match desk.read_head(input) {
             Ok(None) => (0, Some(Need::Input)),
-            Ok(Some((request, len))) => (len, self.begin(request, &input[..len], desk, out)),
+            Ok(Some((request, len))) => self.begin(request, input.split_at(len), desk, out),
             Err(refusal) => (input.len(), self.refuse(refusal, desk, out)),
         }
     }
 
+    /// Goes on after a head: with the answer if the body is there too, as short ones mostly are.
     fn begin(
         &mut self,
         request: Request,
-        head: &[u8],
+        (head, rest): (&[u8], &[u8]),
         desk: &mut Desk,
         out: &mut Vec<u8>,
-    ) -> Option<Need> {
+    ) -> (usize, Option<Need>) {
+        let head_len = head.len();
         let head = if request.route.reads_head() { head } else { &[] };
-        if request.body == BodyFraming::None {
-            let payload = Payload { head: Cow::Borrowed(head), body: Cow::default() };
-            return self.answer(request, payload, desk, out);
+        let reads_body = request.route.reads_body(request.method);
+        if let Some(body) = whole_body(request.body, rest) {
+            let used = head_len + body.len();
+            let body = if reads_body { body } else { &[] };
+            let payload = Payload { head: Cow::Borrowed(head), body: Cow::Borrowed(body) };
+            return (used, self.answer(request, payload, desk, out));
         }
-        match BodyReader::new(request.body, request.route.reads_body(request.method)) {
-            Err(refusal) => self.refuse(refusal, desk, out),
+        match BodyReader::new(request.body, reads_body) {
+            Err(refusal) => (head_len, self.refuse(refusal, desk, out)),
             Ok(body) => {
                 if request.expects_continue {
                     write_interim(100, out);
                 }
                 let reading = Reading { request, body, head: head.to_vec() };
                 self.phase = Phase::Body(Box::new(reading));
-                None
+                (head_len, None)
             }
         }
     }
@@ -196,6 +246,55 @@ impl Dialogue {
         self.answer(request, payload, desk, out)
     }
 
+    fn take_frames(
+        &mut self,
+        input: &[u8],
+        desk: &mut Desk,
+        out: &mut Vec<u8>,
+    ) -> (usize, Option<Need>) {
+        let Phase::WebSocket(session) = &mut self.phase else { return (0, None) };
+        let (used, step) = session.read(input, desk.counts(), out);
+        (used, Some(self.follow(step)))
+    }
+
+    /// Goes on as a WebSocket says.
+    fn follow(&mut self, step: Step) -> Need {
+        match step {
+            Step::Input => Need::Input,
+            Step::Sent => Need::Sent,
+            Step::Tail(tail) => Need::Tail(tail),
+            Step::Ended { midway } => {
+                self.phase = Phase::Ended { midway, alarm_ns: self.alarm_ns() };
+                Need::Sent
+            }
+        }
+    }
+
+    /// Makes a WebSocket of the connection, or tells why not.
+    fn upgrade(
+        &mut self,
+        plan: Plan,
+        request: &Request,
+        head: &[u8],
+        desk: &mut Desk,
+        out: &mut Vec<u8>,
+    ) -> Option<Need> {
+        match open(plan, request, head, out) {
+            Ok((session, step)) => {
+                desk.counts().count_served(plan.kind(), 1);
+                let alarm = session.alarm_ns().map(Need::Alarm);
+                self.phase = Phase::WebSocket(Box::new(session));
+                step.map(|step| self.follow(step)).or(alarm)
+            }
+            Err(no) => {
+                answer::write_no_upgrade(request, no, desk, out);
+                desk.counts().count_served(RouteKind::Refused, 1);
+                self.phase = after(request.keep_alive);
+                None
+            }
+        }
+    }
+
     /// Answers a request that has been read whole, now or later.
     fn answer(
         &mut self,
@@ -204,6 +303,9 @@ impl Dialogue {
         desk: &mut Desk,
         out: &mut Vec<u8>,
     ) -> Option<Need> {
+        if let Route::WebSocket(plan) = request.route {
+            return self.upgrade(plan, &request, &payload.head, desk, out);
+        }
         match release(request.route, desk) {
             Release::Now => match self.finish(&request, 0, payload, desk, out) {
                 Tail::Nothing => None,
@@ -232,16 +334,44 @@ impl Dialogue {
         let tail = answer::write(&request, delay_ns, payload, desk, out);
         desk.counts().count_served(RouteKind::from(request.route), 1);
         desk.counts().shop.count(&request);
-        self.phase = if request.keep_alive { Phase::Head } else { Phase::Ended { midway: false } };
+        self.phase = after(request.keep_alive);
         tail
     }
 
     fn refuse(&mut self, refusal: Refusal, desk: &mut Desk, out: &mut Vec<u8>) -> Option<Need> {
         answer::write_refusal(refusal, desk, out);
         desk.counts().count_served(RouteKind::Refused, 1);
-        self.phase = Phase::Ended { midway: true };
+        self.phase = Phase::Ended { midway: true, alarm_ns: None };
         Some(Need::Sent)
     }
+}
+
+/// What comes after a request that is answered.
+fn after(keep_alive: bool) -> Phase {
+    if keep_alive { Phase::Head } else { Phase::Ended { midway: false, alarm_ns: None } }
+}
+
+/// The body that `rest` begins with, if it is of known length and all there.
+fn whole_body(framing: BodyFraming, rest: &[u8]) -> Option<&[u8]> {
+    match framing {
+        BodyFraming::None => Some(&[]),
+        BodyFraming::Length(bytes) => rest.get(..usize::try_from(bytes).ok()?),
+        BodyFraming::Chunked => None,
+    }
+}
+
+/// Opens a WebSocket, which takes a GET without a body from a client of HTTP/1.1.
+fn open(
+    plan: Plan,
+    request: &Request,
+    head: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(Session, Option<Step>), NoUpgrade> {
+    let is_get = request.method == Method::Get && request.body == BodyFraming::None;
+    if !is_get || request.http_1_0 {
+        return Err(NoUpgrade::bad("a WebSocket opens with a GET of HTTP/1.1 without a body"));
+    }
+    Session::open(plan, head, out)
 }
 
 /// When a request for `route` that has just come is to be answered.
@@ -317,7 +447,7 @@ mod tests {
         let (used, need) = dialogue.advance(input.as_bytes(), &mut desk, &mut out);
         assert!(matches!(need, Need::Time(_)) && dialogue.is_waiting());
         assert_eq!((used, out.len()), (delayed.len(), 0));
-        dialogue.resume(&mut desk, &mut out);
+        assert_eq!(dialogue.resume(false, &mut desk, &mut out), None);
         assert!(out.ends_with(b"delayed 1.000000 ms\n"));
         let (rest, need) = dialogue.advance(ROOT.as_bytes(), &mut desk, &mut out);
         assert_eq!((rest, need), (ROOT.len(), Need::Input));

@@ -64,7 +64,7 @@ impl Law {
 }
 
 /// Number `index` of the SplitMix64 sequence of `seed`, as a double in `0.0..1.0`.
-fn unit(seed: u64, index: u64) -> f64 {
+pub(crate) fn unit(seed: u64, index: u64) -> f64 {
     let state = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

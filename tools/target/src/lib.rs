@@ -24,7 +24,30 @@
 //! | `/echo` | the request body, of either framing, up to 16 MiB, once it is read whole |
 //! | `/headers` | the request head as it came |
 //! | `/close` | `Connection: close`, and so it does |
-//! | `/count` | lines `route count`, then `total count`: requests answered so far, without this one |
+//! | `/ws` and below | a WebSocket: see [there](#websockets) |
+//! | `/RPC2`, `/xmlrpc` | to a POST, the answer to an XML-RPC call: `get_time()`, `get_random_number(low, high)`, `echo(any…)` gives an array of its parameters, `system.listMethods()`; anything else is a fault. A POST to `/bytes/N` moves the same bytes without XML |
+//! | `/count` | lines `route count`, then `total count`: requests answered so far, without this one; between them lines for messages of WebSockets and for TLS handshakes |
+//!
+//! # WebSockets
+//!
+//! RFC 6455, version 13. The first subprotocol that a client offers is the one it gets; extensions
+//! are declined. Pings and closes are answered; messages may be fragmented and have 16 MiB. A frame
+//! against the rules is answered with a close of 1002, text that is not UTF-8 with 1007, a message
+//! that is too long with 1009; a request that is no handshake with 426 or 400, and the connection
+//! goes on.
+//!
+//! | Path | What it does |
+//! |---|---|
+//! | `/ws` | echoes each message, whole |
+//! | `/ws/push?every=D&count=N` | that, and every `D` (at least 0.1 ms) a message `{"type":"push","id":K,"sent_ms":T}`: K counts from 1 to N (without end if it is not said), T is milliseconds since 1970. A client that does not read gets them later |
+//! | `/ws/keepalive?every=D` | pushes such messages of type `keepalive`, and answers each that comes back, once, with `{"type":"ok"}`; other messages get no answer |
+//! | `/ws/close?after=N&code=C` | echoes N messages and closes with code C (1000 if it is not said; 1000 to 4999, those that may not be sent included) |
+//!
+//! # TLS
+//!
+//! With [`TargetOptions::tls`], every socket speaks TLS 1.2 or 1.3, every route included. ALPN takes
+//! `http/1.1`; sessions are resumed by tickets; no certificate is asked of clients.
+//! [`TargetStats`] counts handshakes by how they ended.
 //!
 //! # The shop
 //!
@@ -116,10 +139,14 @@ mod stats;
 mod tail;
 mod target;
 mod timer;
+mod tls;
+mod websocket;
 mod worker;
+mod xmlrpc;
 
 pub use crate::options::{THREADS_MAX, TargetError, TargetOptions};
 pub use crate::route::BODY_BYTES_MAX;
 pub use crate::stats::{RouteKind, TargetStats};
 pub use crate::tail::BODY_PATTERN;
 pub use crate::target::{Target, TargetHandle};
+pub use crate::tls::TargetTls;

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::tls::TargetTls;
+
 /// The most server threads that one target starts.
 pub const THREADS_MAX: usize = 256;
 
@@ -29,6 +31,8 @@ pub struct TargetOptions {
     pub threads: usize,
     /// CPUs to pin the threads to, taken in turn; empty leaves placement to the kernel.
     pub cpus: Vec<usize>,
+    /// Serves TLS with this certificate, on every socket; `None` serves plain bytes.
+    pub tls: Option<TargetTls>,
 }
 
 impl Default for TargetOptions {
@@ -38,6 +42,7 @@ impl Default for TargetOptions {
             unix_socket: None,
             threads: 1,
             cpus: Vec::new(),
+            tls: None,
         }
     }
 }
@@ -90,6 +95,22 @@ pub enum TargetError {
         what: &'static str,
         /// What the kernel answered.
         source: io::Error,
+    },
+    /// A file with a certificate or a key cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    TlsFile {
+        /// The path asked for.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// There is no serving TLS with this certificate and key.
+    #[error("cannot serve TLS ({what}): {reason}")]
+    Tls {
+        /// The part at fault.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A server thread may not run on the CPU asked for.
     #[error("cannot pin server thread {thread} to CPU {cpu}: {source}")]

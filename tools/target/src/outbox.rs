@@ -9,9 +9,13 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use crate::tail::Tail;
+use crate::tls::TlsLayer;
 
 /// How much one call sends before other connections have their turn.
 const TURN_BYTES: usize = 1 << 20;
+
+/// How much of a tail is sealed at a time.
+const SEAL_BYTES: usize = 64 * 1024;
 
 /// What came of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +44,21 @@ impl Outbox {
 
     /// Sends `output` and then `tail` after what is kept; keeps what does not go at once.
     ///
-    /// Nothing can follow a tail, so none may be kept.
+    /// Nothing can follow a tail, so none may be kept. With `tls`, the output is sealed already and
+    /// the tail is not.
     #[inline]
-    pub(crate) fn send_new(&mut self, socket: &OwnedFd, output: &[u8], tail: Tail) -> Sent {
+    pub(crate) fn send_new(
+        &mut self,
+        socket: &OwnedFd,
+        tls: Option<&mut TlsLayer>,
+        output: &[u8],
+        tail: Tail,
+    ) -> Sent {
         debug_assert!(self.tail.is_nothing(), "a dialogue waits until its tail is sent");
         self.tail = tail;
         if !self.bytes.is_empty() {
             self.bytes.extend_from_slice(output);
-            return self.send_kept(socket);
+            return self.send_kept(socket, tls);
         }
         let sent = match send_some(socket, output, !self.tail.is_nothing()) {
             Ok(sent) => sent,
@@ -58,23 +69,23 @@ impl Outbox {
             self.bytes.extend_from_slice(&output[sent..]);
             return Sent::Blocked;
         }
-        if self.tail.is_nothing() { Sent::All } else { self.send(socket) }
+        if self.tail.is_nothing() { Sent::All } else { self.send(socket, tls) }
     }
 
     /// Sends what is kept, up to a turn's worth.
     #[inline]
-    pub(crate) fn send(&mut self, socket: &OwnedFd) -> Sent {
+    pub(crate) fn send(&mut self, socket: &OwnedFd, tls: Option<&mut TlsLayer>) -> Sent {
         if self.is_empty() {
             return Sent::All;
         }
-        self.send_kept(socket)
+        self.send_kept(socket, tls)
     }
 
-    fn send_kept(&mut self, socket: &OwnedFd) -> Sent {
+    fn send_kept(&mut self, socket: &OwnedFd, mut tls: Option<&mut TlsLayer>) -> Sent {
         let mut turn_bytes = 0;
         while turn_bytes < TURN_BYTES {
             if self.bytes.is_empty() {
-                self.tail.write_next(&mut self.bytes);
+                self.fill(tls.as_deref_mut());
             }
             let piece =
                 if self.bytes.is_empty() { self.tail.ready() } else { &self.bytes[self.sent..] };
@@ -90,6 +101,22 @@ impl Outbox {
             }
         }
         Sent::Part
+    }
+
+    /// Writes out the next bytes of the tail that cannot be sent from where they are.
+    fn fill(&mut self, tls: Option<&mut TlsLayer>) {
+        let Some(tls) = tls else { return self.tail.write_next(&mut self.bytes) };
+        let mut written = Vec::new();
+        self.tail.write_next(&mut written);
+        if !written.is_empty() {
+            return tls.seal(&written, &mut self.bytes);
+        }
+        let ready = self.tail.ready();
+        let piece = &ready[..ready.len().min(SEAL_BYTES)];
+        if !piece.is_empty() {
+            tls.seal(piece, &mut self.bytes);
+            self.tail.advance(piece.len());
+        }
     }
 
     fn forget(&mut self, sent: usize) {
@@ -138,14 +165,14 @@ mod tests {
         let socket = OwnedFd::from(ours);
         let mut outbox = Outbox::default();
         let (mut received, mut buffer) = (Vec::new(), vec![0; 65_536]);
-        let mut outcome = outbox.send_new(&socket, b"head", Tail::content(BYTES as u64));
+        let mut outcome = outbox.send_new(&socket, None, b"head", Tail::content(BYTES as u64));
         while outcome != Sent::All {
             assert!(outbox.bytes.capacity() < 1024);
             assert_ne!(outcome, Sent::Failed);
             while let Ok(count) = theirs.read(&mut buffer) {
                 received.extend_from_slice(&buffer[..count]);
             }
-            outcome = outbox.send(&socket);
+            outcome = outbox.send(&socket, None);
         }
         while let Ok(count) = theirs.read(&mut buffer) {
             received.extend_from_slice(&buffer[..count]);
@@ -158,7 +185,7 @@ mod tests {
     fn a_broken_connection_is_told() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
-        let outcome = Outbox::default().send_new(&OwnedFd::from(ours), b"x", Tail::Nothing);
+        let outcome = Outbox::default().send_new(&OwnedFd::from(ours), None, b"x", Tail::Nothing);
         assert_eq!(outcome, Sent::Failed);
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum Framing {
     Html(usize),
     /// So many bytes of JSON.
     Json(usize),
+    /// So many bytes of XML.
+    Xml(usize),
     /// So many bytes of any kind.
     Bytes(u64),
     Chunked {
@@ -68,6 +70,9 @@ impl Heads {
             }
             Framing::Json(len) => {
                 write!(out, "Content-Type: application/json\r\nContent-Length: {len}\r\n")
+            }
+            Framing::Xml(len) => {
+                write!(out, "Content-Type: text/xml\r\nContent-Length: {len}\r\n")
             }
             Framing::Bytes(len) => {
                 write!(out, "Content-Type: application/octet-stream\r\nContent-Length: {len}\r\n")
@@ -124,6 +129,7 @@ fn reason(status: u16) -> &'static str {
         413 => "Content Too Large",
         417 => "Expectation Failed",
         429 => "Too Many Requests",
+        426 => "Upgrade Required",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",

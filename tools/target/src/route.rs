@@ -8,6 +8,7 @@ use crate::query::{duration_ns, parameter};
 use crate::request::Method;
 use crate::shop::Page;
 use crate::stall::StallPlan;
+use crate::websocket::Plan;
 
 /// The largest body that `/bytes/N` and `/chunked/N` send: 1 GiB.
 pub const BODY_BYTES_MAX: u64 = 1 << 30;
@@ -28,6 +29,8 @@ pub(crate) enum Route {
     RandomDelay(Draw),
     Count,
     Headers,
+    WebSocket(Plan),
+    XmlRpc,
     Shop(Page),
     NotFound,
     /// A known path whose parameter makes no sense; the text says which.
@@ -41,6 +44,7 @@ impl Route {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let Some(path) = path.strip_prefix('/') else { return Self::NotFound };
         match path.split_once('/') {
+            Some(("ws", name)) => Self::web_socket(name, query),
             Some((name, parameter)) => Self::with_parameter(name, parameter),
             None => Self::with_query(path, query),
         }
@@ -70,6 +74,8 @@ impl Route {
             "close" => Self::Close,
             "count" => Self::Count,
             "headers" => Self::Headers,
+            "ws" => Self::WebSocket(Plan::Echo),
+            "RPC2" | "xmlrpc" => Self::XmlRpc,
             "stall" => stall(query).map_or(
                 Self::BadParameter("/stall?after=DURATION&for=DURATION[&run=N], at most an hour"),
                 Self::Stall,
@@ -84,15 +90,22 @@ impl Route {
         }
     }
 
+    fn web_socket(name: &str, query: &str) -> Self {
+        match Plan::parse(name, query) {
+            Some(plan) => plan.map_or_else(Self::BadParameter, Self::WebSocket),
+            None => Self::NotFound,
+        }
+    }
+
     /// Whether the answer depends on more of the request head than the decision made about it.
     pub(crate) fn reads_head(self) -> bool {
-        matches!(self, Self::Headers | Self::Shop(_))
+        matches!(self, Self::Headers | Self::WebSocket(_) | Self::Shop(_))
     }
 
     /// Whether the answer depends on the body; others are read over.
     pub(crate) fn reads_body(self, method: Method) -> bool {
         match self {
-            Self::Echo => true,
+            Self::Echo | Self::XmlRpc => true,
             Self::Shop(page) => page.reads_body(method),
             _ => false,
         }
@@ -156,11 +169,16 @@ mod tests {
             ("/close", Route::Close),
             ("/count", Route::Count),
             ("/headers", Route::Headers),
+            ("/ws", Route::WebSocket(Plan::Echo)),
+            ("/ws/close?after=1", Route::WebSocket(Plan::Close { after: 1, code: 1000 })),
+            ("/RPC2", Route::XmlRpc),
+            ("/xmlrpc?x", Route::XmlRpc),
             ("/login?next=/", Route::Shop(Page::Login)),
             ("/products/7?a", Route::Shop(Page::Product(7))),
             ("/nothing", Route::NotFound),
             ("/bytes", Route::NotFound),
             ("/echo/1", Route::NotFound),
+            ("/ws/pull", Route::NotFound),
             ("*", Route::NotFound),
             ("", Route::NotFound),
         ] {
@@ -199,6 +217,9 @@ mod tests {
             "/stall?after=1&for=1&run=x",
             "/random-delay?law=normal&mean=1",
             "/random-delay?law=fixed",
+            "/ws/push",
+            "/ws/keepalive?every=0",
+            "/ws/close?after=x",
         ] {
             assert!(matches!(Route::parse(target), Route::BadParameter(_)), "{target}");
         }

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) sequences: Sequences,
     pub(crate) stalls: Stalls,
     pub(crate) shop: Shop,
+    /// How many random numbers XML-RPC has drawn.
+    pub(crate) draws: AtomicU64,
 }
 
 impl Shared {
@@ -35,6 +37,7 @@ impl Shared {
             sequences: Sequences::default(),
             stalls: Stalls::default(),
             shop: Shop::default(),
+            draws: AtomicU64::new(0),
         })
     }
 

@@ -12,6 +12,7 @@ use crate::listener::Listener;
 use crate::options::{TargetError, TargetOptions};
 use crate::shared::Shared;
 use crate::stats::TargetStats;
+use crate::tls::TargetTls;
 use crate::worker::{Worker, pin};
 
 /// How often [`Target::run`] looks at its stop flag.
@@ -33,6 +34,7 @@ impl Target {
     /// Whatever cannot be opened: see [`TargetError`].
     pub fn bind(options: TargetOptions) -> Result<Self, TargetError> {
         options.check()?;
+        let tls = options.tls.as_ref().map(TargetTls::server_config).transpose()?;
         let (tcp, local_addr) = Listener::tcp(options.address)?;
         let mut listeners = vec![tcp];
         if let Some(path) = &options.unix_socket {
@@ -42,7 +44,10 @@ impl Target {
         let shared = shared.map_err(|source| TargetError::Setup { what: "eventfd", source })?;
         let workers = (0..options.threads)
             // The first thread takes all listeners.
-            .map(|index| Worker::new(index, Arc::clone(&shared), std::mem::take(&mut listeners)))
+            .map(|index| {
+                let listeners = std::mem::take(&mut listeners);
+                Worker::new(index, Arc::clone(&shared), listeners, tls.clone())
+            })
             .collect::<io::Result<_>>()
             .map_err(|source| TargetError::Setup { what: "epoll and timerfd", source })?;
         Ok(Self { options, local_addr, shared, workers })

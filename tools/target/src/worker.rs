@@ -13,6 +13,7 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_setaffinity};
+use rustls::ServerConfig;
 
 use crate::connection::{Connection, Scratch, Turn};
 use crate::desk::Desk;
@@ -50,6 +51,7 @@ pub(crate) struct Worker {
     connections: Slab<Connection>,
     desk: Desk,
     scratch: Scratch,
+    tls: Option<Arc<ServerConfig>>,
     /// Connections that go on without waiting for an event.
     ready: Vec<u64>,
     /// The thread that gets the next connection.
@@ -57,11 +59,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Sets up thread `index`, which accepts from `listeners`.
+    /// Sets up thread `index`, which accepts from `listeners` and speaks TLS if it is given.
     pub(crate) fn new(
         index: usize,
         shared: Arc<Shared>,
         listeners: Vec<Listener>,
+        tls: Option<Arc<ServerConfig>>,
     ) -> io::Result<Self> {
         let worker = Self {
             index,
@@ -70,7 +73,8 @@ impl Worker {
             timers: Timers::new()?,
             connections: Slab::new(),
             desk: Desk::new(Arc::clone(&shared), index),
-            scratch: Scratch::new(),
+            scratch: Scratch::new(tls.is_some()),
+            tls,
             ready: Vec::new(),
             deal_to: 0,
             shared,
@@ -147,6 +151,10 @@ impl Worker {
                 if is_blocked {
                     return self.watch_output(token);
                 }
+            }
+            Turn::Alarm { at_ns } => {
+                self.timers.set(at_ns, token);
+                self.queue(token);
             }
             Turn::Linger => {
                 self.timers.set(now_ns() + LINGER_NS, token);
@@ -238,7 +246,12 @@ impl Worker {
     /// Takes a connection into this thread's care.
     fn adopt(&mut self, socket: OwnedFd) {
         self.desk.counts().count_accepted();
-        let token = self.connections.insert(Connection::new(socket));
+        let connection = match &self.tls {
+            None => Some(Connection::new(socket)),
+            Some(config) => Connection::with_tls(socket, config),
+        };
+        let Some(connection) = connection else { return self.desk.counts().count_closed() };
+        let token = self.connections.insert(connection);
         let Some(connection) = self.connections.find(token) else { return };
         let data = EventData::new_u64(token);
         if epoll::add(&self.epoll, &connection.socket, data, connection_events()).is_err() {

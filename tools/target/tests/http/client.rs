@@ -86,6 +86,10 @@ impl<S: Read + Write + Debug> Client<S> {
         self.stream.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        self.stream.get_mut()
+    }
+
     /// Sends a GET and reads the answer.
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send(get(path));
@@ -151,6 +155,16 @@ impl<S: Read + Write + Debug> Client<S> {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).unwrap();
         assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+}
+
+/// Lets this process have so many descriptors, if it may.
+pub(crate) fn raise_descriptor_limit(wanted: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit).unwrap();
     }
 }
 

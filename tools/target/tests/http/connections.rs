@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 
 use loadr_target::{RouteKind, Target, TargetOptions};
 
-use crate::client::{Client, get, start};
+use crate::client::{Client, get, raise_descriptor_limit, start};
 
 #[test]
 fn keep_alive_follows_the_version_and_the_client() {
@@ -135,15 +135,6 @@ fn thousands_of_connections_are_served_at_once() {
     assert_eq!(stats.connections_open, CONNECTIONS as u64);
     assert_eq!(stats.served(RouteKind::Root), 3 * CONNECTIONS as u64);
     assert_eq!(stats.requests(), 6 * CONNECTIONS as u64);
-}
-
-fn raise_descriptor_limit(wanted: u64) {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < wanted) {
-        limit.current = limit.maximum;
-        setrlimit(Resource::Nofile, limit).unwrap();
-    }
 }
 
 #[test]

@@ -14,3 +14,6 @@ mod faults;
 mod lifecycle;
 mod routes;
 mod shop;
+mod tls;
+mod websocket;
+mod xmlrpc;
