@@ -236,6 +236,22 @@ pub(crate) struct TargetArgs {
     /// CPUs to serve on, such as 0,2-3: one thread is pinned to each [default: one thread, not pinned]
     #[arg(long, value_name = "LIST")]
     pub(crate) cpus: Option<CpuList>,
+
+    /// Serve TLS, with a self-signed certificate for localhost, 127.0.0.1 and ::1
+    #[arg(long)]
+    pub(crate) tls: bool,
+
+    /// Save the self-signed certificate in FILE, for clients to trust
+    #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "tls_cert")]
+    pub(crate) tls_write_cert: Option<PathBuf>,
+
+    /// Serve TLS with this certificate, in PEM, those that lead to its authority behind it
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// Key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// A runtime as typed.
