@@ -23,6 +23,7 @@ use loadr_engine::coordinator::{EndedBy, Phase, RunPlan};
 use loadr_engine::run::Run;
 use loadr_engine::runtime::{Address, RuntimeKind};
 use loadr_engine::spawn::dispatch::ClassShare;
+use loadr_engine::tls::TlsConfig;
 use loadr_engine::user::{ShardContext, UserClass, Workload};
 use loadr_protocols::http1::{Limits, Method, RequestBuilder, RequestTemplate};
 use loadr_target::TargetHandle;
@@ -97,6 +98,7 @@ fn workload(address: SocketAddr, pipeline: u64) -> Counted {
         method: "GET".to_owned(),
         name: "/".to_owned(),
         authority: address.to_string(),
+        server_name: None,
         addresses: vec![Address::Tcp(address)],
         request: request(false),
         request_closing: request(true),
@@ -108,6 +110,7 @@ fn workload(address: SocketAddr, pipeline: u64) -> Counted {
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(10),
         expected_status: StatusRule::BelowFourHundred,
+        tls: TlsConfig::default(),
         limits: Limits::default(),
         seed: 1,
     })
