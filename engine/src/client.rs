@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod http;
 pub mod session;
 pub mod status;
+pub mod xmlrpc;
 
 use std::io;
 use std::time::Duration;

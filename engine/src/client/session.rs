@@ -265,8 +265,8 @@ impl Session {
         }
     }
 
-    fn entry(&self, method: &Method, name: &str) -> EntryIndex {
-        self.context.entry(EntryKind::Exchange, method.as_str(), name)
+    fn entry(&self, sample_type: &str, name: &str) -> EntryIndex {
+        self.context.entry(EntryKind::Exchange, sample_type, name)
     }
 
     fn record(&self, entry: EntryIndex, sample: &Sample<'_>) {

@@ -8,3 +8,4 @@ mod hostile;
 mod prepared;
 mod redirects;
 mod world;
+mod xmlrpc;

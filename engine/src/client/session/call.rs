@@ -1,5 +1,6 @@
 //! One call being put together, sent, checked and recorded.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Call<'c> {
     method: Method,
     url: String,
     name: Option<String>,
+    /// What it is counted as, where that is not its method.
+    sample_type: Option<Cow<'static, str>>,
     headers: Vec<(String, Vec<u8>)>,
     query: Vec<(String, String)>,
     /// With the content type that goes with it, unless the headers name another.
@@ -51,6 +54,7 @@ impl<'c> Call<'c> {
             method,
             url,
             name: None,
+            sample_type: None,
             headers: Vec::new(),
             query: Vec::new(),
             body: None,
@@ -63,7 +67,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    pub(super) fn fault(mut self, error: &dyn std::error::Error) -> Self {
+    pub(in crate::client) fn fault(mut self, error: &dyn std::error::Error) -> Self {
         self.fault.get_or_insert_with(|| unsendable(error));
         self
     }
@@ -71,6 +75,12 @@ impl<'c> Call<'c> {
     /// The name that the call is counted under, instead of its path and query.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// What the call is counted as in the place of its method, for a protocol that HTTP carries.
+    pub fn sample_type(mut self, sample_type: impl Into<Cow<'static, str>>) -> Self {
+        self.sample_type = Some(sample_type.into());
         self
     }
 
@@ -197,7 +207,8 @@ impl<'c> Call<'c> {
             tally: &tally,
             failure: response.failure.as_ref(),
         };
-        session.record(session.entry(&self.method, &name), &sample);
+        let sample_type = self.sample_type.as_deref().unwrap_or(self.method.as_str());
+        session.record(session.entry(sample_type, &name), &sample);
         session.await_close(tally.closing).await;
         response
     }

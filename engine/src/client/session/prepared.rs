@@ -41,7 +41,7 @@ pub struct Reads {
 pub struct PreparedParts {
     /// The method.
     pub method: Method,
-    /// Path and query, appended to the host's.
+    /// Path and query, appended to the host's; nothing for the host's own.
     pub target: Vec<Piece>,
     /// Header fields, beside those of the session's options and before those of the same name.
     pub headers: Vec<(String, Vec<Piece>)>,
@@ -49,6 +49,8 @@ pub struct PreparedParts {
     pub body: Option<Vec<Piece>>,
     /// The name to count under, instead of path and query.
     pub name: Option<String>,
+    /// What it is counted as in the place of its method, for a protocol that HTTP carries.
+    pub sample_type: Option<String>,
     /// Which statuses are successes.
     pub status_rule: StatusRule,
     /// What is read of the response.
@@ -71,6 +73,7 @@ impl PreparedParts {
             headers: Vec::new(),
             body: None,
             name: None,
+            sample_type: None,
             status_rule: StatusRule::default(),
             reads: Reads::default(),
             timeout: None,
@@ -107,6 +110,7 @@ pub struct PreparedCall {
     /// The path, where it has no slots.
     path: Option<String>,
     naming: Naming,
+    sample_type: String,
     /// Header fields that a session's own do not replace.
     names: Vec<String>,
     idempotent: bool,
@@ -151,7 +155,8 @@ impl PreparedCall {
         } else {
             None
         };
-        let entry = |name: &str| shard.entry(EntryKind::Exchange, parts.method.as_str(), name);
+        let sample_type = parts.sample_type.as_deref().unwrap_or(parts.method.as_str()).to_owned();
+        let entry = |name: &str| shard.entry(EntryKind::Exchange, &sample_type, name);
         let naming = match (&parts.name, literal(&target)) {
             (Some(name), _) => Naming::Given(entry(name)),
             (None, Some(target)) => Naming::Target(entry(&target)),
@@ -167,6 +172,7 @@ impl PreparedCall {
             origin,
             path,
             naming,
+            sample_type,
             status_rule: parts.status_rule,
             reads: parts.reads,
             follow: parts.follow_redirects,
@@ -211,7 +217,10 @@ fn builder(
 /// The host's path with `target` behind it, neighbouring texts joined.
 fn appended(host: &Host, target: &[Piece]) -> Vec<Piece> {
     let rest = host.text.split_once("://").map_or(host.text.as_str(), |(_, rest)| rest);
-    let base = rest.find('/').map_or("", |at| &rest[at..]);
+    let mut base = rest.find('/').map_or("", |at| &rest[at..]);
+    if base.is_empty() && target.is_empty() {
+        base = "/";
+    }
     let mut joined = vec![Piece::text(base)];
     for piece in target {
         match (joined.last_mut(), piece) {

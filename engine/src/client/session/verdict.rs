@@ -63,6 +63,8 @@ pub enum Verdict {
     Success,
     /// A failure with this text, which the error report counts: it should not differ from response to response.
     Failure(Cow<'static, str>),
+    /// A failure of another kind than a check's: what a protocol that HTTP carries says of it.
+    FailureOf(FailureKind, Cow<'static, str>),
 }
 
 impl Verdict {
@@ -71,13 +73,16 @@ impl Verdict {
         match self {
             Self::Undecided => default,
             Self::Success => None,
-            Self::Failure(text) => {
-                let mut text = text.into_owned();
-                truncate(&mut text);
-                Some(Failure::new(FailureKind::Check, text))
-            }
+            Self::Failure(text) => Some(bounded(FailureKind::Check, text)),
+            Self::FailureOf(kind, text) => Some(bounded(kind, text)),
         }
     }
+}
+
+fn bounded(kind: FailureKind, text: Cow<'static, str>) -> Failure {
+    let mut text = text.into_owned();
+    truncate(&mut text);
+    Failure::new(kind, text)
 }
 
 /// A response under check, before it is recorded: Locust's `catch_response`.
@@ -97,6 +102,11 @@ impl<'r> Checked<'r> {
     /// Makes the call a failure; equal texts are counted together.
     pub fn failure(&mut self, text: impl Into<Cow<'static, str>>) {
         self.verdict = Verdict::Failure(text.into());
+    }
+
+    /// Decides what the call counts as.
+    pub fn settle(&mut self, verdict: Verdict) {
+        self.verdict = verdict;
     }
 
     /// Makes the call a success, whatever its status.

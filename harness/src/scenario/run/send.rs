@@ -73,11 +73,8 @@ impl ScenarioUser {
             if checked.status() == 0 {
                 return;
             }
-            match judge(&Arrived::new(Source::Whole(checked), &self.session)) {
-                Verdict::Undecided => {}
-                Verdict::Success => checked.success(),
-                Verdict::Failure(text) => checked.failure(text),
-            }
+            let verdict = judge(&Arrived::new(Source::Whole(checked), &self.session));
+            checked.settle(verdict);
         });
         Ok(call.send().await.status() != 0)
     }

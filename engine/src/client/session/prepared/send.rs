@@ -118,17 +118,16 @@ impl Session {
         if let Naming::Given(entry) = call.naming {
             return entry;
         }
-        let method = call.template.method();
         let personal = self.state.personal.borrow();
         if let Some(name) = personal.as_ref().and_then(|personal| personal.request_name.as_deref())
         {
-            return self.entry(method, name);
+            return self.entry(&call.sample_type, name);
         }
         match call.naming {
             Naming::Given(entry) | Naming::Target(entry) => entry,
             Naming::Rendered => {
                 let target = wire.map_or(&b""[..], |wire| target_of(&wire.bytes));
-                self.entry(method, &String::from_utf8_lossy(target))
+                self.entry(&call.sample_type, &String::from_utf8_lossy(target))
             }
         }
     }

@@ -55,7 +55,8 @@ impl<'v> View<'v> {
         self.elapsed
     }
 
-    pub(super) fn body_failure(&self) -> Option<&Failure> {
+    /// Why the body cannot be read, if it was tried and cannot.
+    pub fn body_failure(&self) -> Option<&Failure> {
         self.decoded.get().and_then(|decoded| decoded.as_ref().err())
     }
 }
