@@ -27,7 +27,7 @@
 //!
 //! - [`UserClass`], [`TaskSet`], [`task()`]: who there is and what they do. [`wait`]: the pauses in between.
 //! - [`User`]: requests by `user.client`, a state of one's own, time, chance, work in the background, measurements.
-//!   [`UserKind`]: the same user as another protocol shows it.
+//!   [`UserKind`]: the same user as another protocol shows it, such as [`XmlRpcUser`].
 //! - [`Feed`]: rows of data. [`Sample`]: anything measured. [`Event`] and the listeners of [`Test`]: who hears of it.
 
 pub(crate) mod attachments;
@@ -40,6 +40,7 @@ pub mod task;
 pub mod test;
 pub mod user;
 pub mod wait;
+pub mod xmlrpc;
 
 pub use class::UserClass;
 pub use event::{Event, Quitting};
@@ -49,3 +50,4 @@ pub use sample::Sample;
 pub use task::{Task, TaskSet, task};
 pub use test::Test;
 pub use user::User;
+pub use xmlrpc::XmlRpcUser;

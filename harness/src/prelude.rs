@@ -8,13 +8,17 @@ pub use std::time::Duration;
 
 pub use clap;
 pub use loadr_engine::client::session::{Part, Response};
+pub use loadr_engine::client::xmlrpc::{CallError, XmlRpcClient};
 pub use loadr_engine::outcome::{Failure, FailureKind};
 pub use loadr_engine::spawn::shape::{LoadShape, ShapeTick, Stage};
 pub use loadr_engine::task::{TaskExit, TaskResult, WaitTime};
 pub use loadr_engine::user::{Context, RequestEvent, Role, UserError};
+/// XML-RPC's own values and faults: `xmlrpc::Value`, `xmlrpc::Fault`.
+pub use loadr_protocols::xmlrpc;
 pub use serde_json::{Value, json};
 
 pub use crate::library::wait::{between, constant, constant_pacing, constant_throughput, poisson};
 pub use crate::library::{
-    Event, Feed, FeedError, Quitting, Sample, Task, TaskSet, Test, User, UserClass, UserKind, task,
+    Event, Feed, FeedError, Quitting, Sample, Task, TaskSet, Test, User, UserClass, UserKind,
+    XmlRpcUser, task,
 };
