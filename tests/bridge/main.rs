@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod ends;
+mod examples;
 mod times;
 mod ways;
 
