@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod endpoint;
 pub mod http;
+mod sending;
 pub mod session;
 pub mod status;
 pub mod xmlrpc;

@@ -4,7 +4,7 @@
 //! piece and then dropped, so that a connection holds no more than its receive buffer whatever it downloads.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
@@ -13,18 +13,11 @@ use loadr_protocols::http1::{
     End, Event, Limits, RemoteError, RequestKind, ResponseDecoder, ResponseHead,
 };
 
+use super::sending::{SEND_FIRST_BYTES_MAX, Sender, UNWATCHED_BYTES_MAX};
 use super::stream_failure;
 use crate::outcome::{Failure, FailureKind};
-use crate::stream::{ReadHalf, Stream, WriteHalf};
+use crate::stream::{ReadHalf, Stream};
 use crate::user::Context;
-
-/// Most unanswered bytes of requests with which a batch is sent before anything is read. Any socket's send buffer holds
-/// them, so that target and generator cannot end up each waiting for the other to read.
-const SEND_FIRST_BYTES_MAX: usize = 16 * 1024;
-
-/// Most unanswered bytes of requests with which nobody watches the sending. They fit the least send buffer that Linux
-/// gives a socket (`net.ipv4.tcp_wmem`, first figure), so the kernel cannot stop halfway.
-const UNWATCHED_BYTES_MAX: usize = 4 * 1024;
 
 /// Where a response goes that somebody wants to see.
 ///
@@ -65,19 +58,6 @@ pub struct HttpConnection {
     receiver: Receiver,
     timeout: Duration,
 }
-
-/// The sending side.
-enum Sender {
-    Idle(WriteHalf),
-    /// A large batch is on its way, while responses to the first of it may come already.
-    Busy(Sending),
-    /// Between the two, within one call.
-    Taken,
-}
-
-/// Boxed, because every user would otherwise hold room for it, used or not; beside the copying of a large batch, one
-/// allocation is nothing.
-type Sending = Pin<Box<dyn Future<Output = WriteHalf>>>;
 
 impl HttpConnection {
     /// Speaks HTTP over `stream`; `timeout` is named in the failures of exchanges that outlast their deadline.
@@ -144,24 +124,10 @@ impl HttpConnection {
                 }
             }
             _ => {
-                self.begin_sending(requests);
+                self.sender.begin(requests);
                 self.response(context, sink).await
             }
         }
-    }
-
-    /// Sends `requests` beside whatever else this connection does, after what is being sent already.
-    fn begin_sending(&mut self, requests: Bytes) {
-        let before = std::mem::replace(&mut self.sender, Sender::Taken);
-        self.sender = Sender::Busy(Box::pin(async move {
-            let mut write = match before {
-                Sender::Idle(write) => write,
-                Sender::Busy(sending) => sending.await,
-                Sender::Taken => unreachable!("a sender is put back by the call that took it"),
-            };
-            let _ = write.write_all(requests).await;
-            write
-        }));
     }
 
     /// Waits for the next response.
@@ -179,11 +145,7 @@ impl HttpConnection {
         }
         let mut receiving = pin!(receiver.response(context, self.timeout, sink));
         poll_fn(|task| {
-            if let Sender::Busy(sending) = sender
-                && let Poll::Ready(write) = sending.as_mut().poll(task)
-            {
-                *sender = Sender::Idle(write);
-            }
+            sender.poll(task);
             receiving.as_mut().poll(task)
         })
         .await
