@@ -1,8 +1,10 @@
 //! Clients: a codec driven over a stream, with every way it can fail put into words.
 
 pub mod backoff;
+pub mod connect;
 pub mod endpoint;
 pub mod http;
+pub(crate) mod names;
 mod sending;
 pub mod session;
 pub mod status;
@@ -73,12 +75,8 @@ fn cut_failure(error: &io::Error, timeout: Duration) -> Failure {
         return error.failure();
     }
     match error.kind() {
-        io::ErrorKind::TimedOut => {
-            Failure::new(FailureKind::Timeout, format!("no complete response within {timeout:?}"))
-        }
-        io::ErrorKind::ConnectionAborted => {
-            Failure::new(FailureKind::Cancelled, "cut off at the end of the run")
-        }
+        io::ErrorKind::TimedOut => timed_out(timeout),
+        io::ErrorKind::ConnectionAborted => cut_off(),
         io::ErrorKind::NotConnected => {
             Failure::new(FailureKind::Other, "connection used after an exchange on it was given up")
         }
@@ -89,6 +87,14 @@ fn cut_failure(error: &io::Error, timeout: Duration) -> Failure {
         io::ErrorKind::BrokenPipe | io::ErrorKind::WriteZero => closed_while_sending(),
         _ => Failure::new(FailureKind::Other, error.to_string()),
     }
+}
+
+pub(crate) fn timed_out(timeout: Duration) -> Failure {
+    Failure::new(FailureKind::Timeout, format!("no complete response within {timeout:?}"))
+}
+
+pub(crate) fn cut_off() -> Failure {
+    Failure::new(FailureKind::Cancelled, "cut off at the end of the run")
 }
 
 fn reset() -> Failure {

@@ -5,6 +5,7 @@
 //! and ring an alarm. Each is dispatched by matching on an enum: a branch that predicts perfectly, where a trait object
 //! would allocate a future per operation and a generic would leak into every user's code.
 
+mod datagram;
 pub(crate) mod glommio;
 pub(crate) mod monoio;
 pub mod sim;
@@ -17,11 +18,14 @@ use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::str::FromStr;
 
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
 use rustix::net::{RecvFlags, SendFlags};
+
+pub(crate) use datagram::{DatagramIo, Waiter};
 
 /// Which runtime a shard runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,6 +114,8 @@ pub(crate) struct Transport {
 pub(crate) enum SocketHandle {
     Descriptor(RawFd),
     Sim(sim::SimSocket),
+    /// Of a datagram socket, whose waits may simply be dropped: who waits is woken, and the socket lives on.
+    Waiter(Rc<Waiter>),
 }
 
 impl SocketHandle {
@@ -123,6 +129,7 @@ impl SocketHandle {
                 let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
             }
             Self::Sim(socket) => socket.shut_down(),
+            Self::Waiter(waiter) => waiter.wake(),
         }
     }
 
@@ -140,6 +147,8 @@ impl SocketHandle {
                 let _ = rustix::net::send(socket, bytes, flags);
             }
             Self::Sim(socket) => socket.send_now(bytes),
+            // Datagrams have no last words.
+            Self::Waiter(_) => {}
         }
     }
 
@@ -154,6 +163,8 @@ impl SocketHandle {
                 !matches!(peeked, Err(rustix::io::Errno::AGAIN))
             }
             Self::Sim(socket) => socket.is_readable(),
+            // Nobody asks: a datagram socket cannot go stale.
+            Self::Waiter(_) => false,
         }
     }
 }
@@ -195,6 +206,18 @@ impl Runtime {
             Self::Monoio { uring } => monoio::adopt(socket, *uring),
             Self::Glommio => glommio::adopt(socket),
             Self::Sim(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// A UDP socket that talks to `address` alone; nothing is sent yet.
+    pub(crate) fn connect_datagrams(&self, address: SocketAddr) -> io::Result<DatagramIo> {
+        match self {
+            Self::Monoio { uring } => {
+                let socket = monoio::connect_datagrams(address)?;
+                Ok(DatagramIo::Monoio { socket, uring: *uring })
+            }
+            Self::Glommio => glommio::connect_datagrams(address).map(DatagramIo::Glommio),
+            Self::Sim(handle) => Ok(DatagramIo::Sim(handle.connect_datagrams(address))),
         }
     }
 }

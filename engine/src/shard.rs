@@ -15,20 +15,22 @@ pub(crate) use control::{ENDING_TIME, run};
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::bridge::{Bridge, BridgeOptions};
+use crate::client::names::Places;
 use crate::client::{connect_failure, connect_timed_out};
 use crate::clock::{Clock, nanos};
 use crate::lease::{Grant, Lease, LeaseOf, RowLease};
 use crate::outcome::{Failure, FailureKind};
 use crate::record::{EntryIndex, EntryKind, Exchange, Recorder, RecorderOptions};
 use crate::runtime::{Address, Runtime, Transport};
-use crate::stream::{Guards, Stream};
+use crate::stream::{Guards, Stream, UdpSocket};
 use crate::timer::{Sleep, Timers};
-use crate::user::{Listener, Permit, Role, ShardContext, TaskStats, UserState};
+use crate::user::{Context, Listener, Permit, Role, ShardContext, TaskStats, UserState};
 
 use users::Users;
 
@@ -74,6 +76,7 @@ pub(crate) struct Shard {
     iterations: Lease,
     feeds: Vec<RowLease>,
     bridge: Bridge,
+    places: Places,
     listener: OnceCell<Rc<dyn Listener>>,
     stopping: Cell<bool>,
     /// A user asked for the end of the run.
@@ -114,6 +117,7 @@ impl Shard {
             guards,
             recorder,
             bridge,
+            places: Places::default(),
             listener: OnceCell::new(),
             stopping: Cell::new(false),
             wants_stop: Cell::new(false),
@@ -168,6 +172,10 @@ impl Shard {
 
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
@@ -357,7 +365,17 @@ impl Shard {
         }
     }
 
-    fn context(self: &Rc<Self>) -> ShardContext {
+    /// A UDP socket that talks to `address`, for the user of `context`.
+    pub(crate) fn connect_datagrams(
+        &self,
+        address: SocketAddr,
+        context: Context,
+    ) -> io::Result<UdpSocket> {
+        let socket = self.runtime.connect_datagrams(address)?;
+        Ok(UdpSocket::new(socket, &self.guards, context))
+    }
+
+    pub(crate) fn context(self: &Rc<Self>) -> ShardContext {
         ShardContext { shard: Rc::clone(self) }
     }
 }

@@ -10,6 +10,10 @@
 //! The end of a run uses the same way out, and so does whoever drops an operation in its middle all the same: the
 //! stream is cut off and of no more use, but the kernel lets go of what it was lent.
 
+mod datagram;
+
+pub use datagram::UdpSocket;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::{Rc, Weak};

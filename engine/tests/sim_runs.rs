@@ -265,6 +265,7 @@ fn every_exchange_is_counted_once_whatever_the_links_do() {
             piece_bytes: 1..=40,
             refused_per_million: 100_000,
             reset_per_million: 5_000,
+            ..LinkOptions::default()
         };
         let plan = RunPlan { requests: Some(1_500), ..plan(5, 3) };
         let (outcome, answered) = run(seed, links, plan, Duration::from_secs(1));
@@ -321,6 +322,7 @@ fn the_same_seed_gives_the_same_run() {
             piece_bytes: 1..=30,
             refused_per_million: 50_000,
             reset_per_million: 10_000,
+            ..LinkOptions::default()
         };
         let plan = RunPlan { requests: Some(1_000), ..plan(5, 3) };
         described(&run(seed, links, plan, Duration::from_secs(1)).0)

@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_lite::io::{AsyncRead, AsyncWrite};
-use glommio::net::{TcpStream, UnixStream};
+use glommio::net::{TcpStream, UdpSocket, UnixStream};
 use glommio::timer::Timer;
 use glommio::{GlommioError, LocalExecutorBuilder, Placement};
 use loadr_protocols::buffer::ReceiveBuffer;
@@ -21,7 +22,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket
 
 use super::{
     Address, ReadIo, Runtime, RuntimeKind, SocketHandle, StartError, Transport, WriteIo,
-    buffer_full, refuse_itself, uring,
+    buffer_full, datagram, refuse_itself, uring,
 };
 use crate::limits;
 
@@ -100,6 +101,12 @@ fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)
+}
+
+pub(crate) fn connect_datagrams(address: SocketAddr) -> io::Result<UdpSocket> {
+    let fd = datagram::connected(address)?.into_raw_fd();
+    // SAFETY: the descriptor was just given up by its only owner.
+    Ok(unsafe { UdpSocket::from_raw_fd(fd) })
 }
 
 enum Socket {

@@ -3,6 +3,7 @@
 //! monoio's own timers tick in whole milliseconds, so its time driver stays off and a `timerfd` serves as the alarm.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use monoio::buf::IoBufMut;
 use monoio::io::{
     AsyncReadRent, AsyncWriteRent, AsyncWriteRentExt, OwnedReadHalf, OwnedWriteHalf, Splitable,
 };
+use monoio::net::udp::UdpSocket;
 use monoio::net::{TcpStream, UnixStream};
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use rustix::time::{
@@ -20,7 +22,7 @@ use rustix::time::{
 
 use super::{
     Address, ReadIo, Runtime, RuntimeKind, SocketHandle, StartError, Transport, WriteIo,
-    buffer_full, refuse_itself, uring,
+    buffer_full, datagram, refuse_itself, uring,
 };
 use crate::clock::NANOS_PER_SECOND;
 
@@ -110,6 +112,10 @@ fn unix(stream: UnixStream) -> Transport {
     let handle = SocketHandle::Descriptor(stream.as_raw_fd());
     let (read, write) = stream.into_split();
     Transport { read: ReadIo::MonoioUnix(read), write: WriteIo::MonoioUnix(write), handle }
+}
+
+pub(crate) fn connect_datagrams(address: SocketAddr) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(datagram::connected(address)?.into())
 }
 
 #[inline]

@@ -4,10 +4,16 @@
 //! next moment at which something is due. Links deliver bytes after a latency and in pieces, both drawn from the seed
 //! within [`LinkOptions`]; connections can be refused or reset by chance. The same seed gives the same run to the bit.
 
+mod datagrams;
+
+pub use datagrams::DatagramPeer;
+pub(crate) use datagrams::SimDatagrams;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -35,6 +41,8 @@ pub struct LinkOptions {
     pub refused_per_million: u32,
     /// Chance that a piece is lost to a connection reset, in millionths.
     pub reset_per_million: u32,
+    /// Chance that a datagram never arrives, in millionths.
+    pub lost_per_million: u32,
 }
 
 impl Default for LinkOptions {
@@ -44,6 +52,7 @@ impl Default for LinkOptions {
             piece_bytes: 1..=65_536,
             refused_per_million: 0,
             reset_per_million: 0,
+            lost_per_million: 0,
         }
     }
 }
@@ -66,6 +75,7 @@ struct World {
     due: RefCell<BTreeMap<(u64, u64), Waker>>,
     sequence: Cell<u64>,
     listeners: RefCell<HashMap<Address, Listener>>,
+    datagram_listeners: RefCell<HashMap<SocketAddr, datagrams::Listener>>,
     random: RefCell<SplitMix64>,
     links: LinkOptions,
 }
@@ -109,6 +119,7 @@ impl Simulation {
             due: RefCell::default(),
             sequence: Cell::default(),
             listeners: RefCell::default(),
+            datagram_listeners: RefCell::default(),
             random: RefCell::new(SplitMix64::new(seed)),
             links,
         };
@@ -161,7 +172,8 @@ impl Drop for Simulation {
         // Tasks hold the world and the world holds the tasks: let go of them here, outside any borrow.
         let tasks = std::mem::take(&mut *self.world.tasks.borrow_mut());
         let listeners = std::mem::take(&mut *self.world.listeners.borrow_mut());
-        drop((tasks, listeners));
+        let others = std::mem::take(&mut *self.world.datagram_listeners.borrow_mut());
+        drop((tasks, listeners, others));
     }
 }
 

@@ -4,18 +4,21 @@ mod off_shard;
 
 pub use off_shard::Timed;
 
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::event::{RequestEvent, UserError};
-use super::{Permit, Role, UserState};
+use super::{Permit, Role, ShardContext, UserState};
+use crate::client::names::Places;
 use crate::clock::nanos;
 use crate::outcome::{Failure, FailureKind};
 use crate::random::SplitMix64;
 use crate::record::{EntryIndex, EntryKind, Exchange};
 use crate::runtime::Address;
 use crate::shard::Shard;
-use crate::stream::Stream;
+use crate::stream::{Stream, UdpSocket};
 
 /// A user's handle to its shard; a clone is the same user's.
 #[derive(Clone)]
@@ -253,6 +256,18 @@ impl Context {
     /// What the kernel or the far end said, or that the time ran out.
     pub async fn connect(&self, address: &Address, timeout: Duration) -> Result<Stream, Failure> {
         self.shard.connect(address, timeout).await
+    }
+
+    pub(crate) fn connect_datagrams(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        self.shard.connect_datagrams(address, self.clone())
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        self.shard.places()
+    }
+
+    pub(crate) fn shard_context(&self) -> ShardContext {
+        self.shard.context()
     }
 
     /// Waits within a task.
