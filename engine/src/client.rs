@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod connect;
 pub mod endpoint;
+pub mod framed;
 pub mod http;
 pub(crate) mod names;
 mod sending;

@@ -10,11 +10,13 @@
 
 mod context;
 mod event;
+mod measure;
 pub(crate) mod panic;
 mod state;
 
 pub use context::{Context, Sample, Timed};
 pub use event::{Listener, RequestEvent, UserError};
+pub use measure::Traffic;
 pub(crate) use state::UserState;
 
 use std::future::Future;

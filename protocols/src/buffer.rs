@@ -197,6 +197,11 @@ impl ReceiveBuffer {
         self.end = 0;
     }
 
+    /// Lets it grow to `max` bytes where it was bounded by fewer: for messages that are longer than the pieces of a body.
+    pub fn allow(&mut self, max: usize) {
+        self.max = self.max.max(max);
+    }
+
     /// Goes back to the initial size when nothing is unread, so that an idle connection holds
     /// little. Does nothing otherwise.
     pub fn shrink(&mut self) {
@@ -310,6 +315,16 @@ mod tests {
         assert_eq!(buffer.unread(), b"12345678");
         buffer.consume(1);
         assert_eq!(buffer.spare(1).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_bound_can_be_raised_and_not_lowered() {
+        let mut buffer = ReceiveBuffer::with_capacity(4, 8);
+        receive(&mut buffer, b"12345678");
+        buffer.allow(16);
+        buffer.allow(2);
+        receive(&mut buffer, b"9");
+        assert_eq!((buffer.unread(), buffer.capacity()), (&b"123456789"[..], 16));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use loadr_engine::client::session::Session;
 use loadr_engine::random::SplitMix64;
 use loadr_engine::task::{TaskExit, TaskResult};
-use loadr_engine::user::{Context, Role, Timed};
+use loadr_engine::user::{Context, Role};
 
 use super::attachments::Attachments;
 use super::feed::Feed;
@@ -167,14 +167,7 @@ impl<S> User<S> {
         name: &str,
         work: impl Future<Output = Result<T, TaskExit>>,
     ) -> Result<T, TaskExit> {
-        let Timed { value: result, took, .. } = self.context.timed(work).await;
-        let sample = Sample::new(method, name, took);
-        match &result {
-            Err(TaskExit::Error(text)) => self.record(sample.failed(text.to_string())),
-            // The other ways to end a task early are no failures.
-            _ => self.record(sample),
-        }
-        result
+        self.context.measure(method, name, work).await
     }
 
     /// Ends the task set that the task is in: its parent takes another task at once, or after its wait where the task

@@ -1,0 +1,9 @@
+//! Protocols of a test's own, against scripted targets in virtual time.
+
+#![cfg(not(loom))]
+
+mod datagrams;
+mod framed;
+mod measured;
+mod pipeline;
+mod world;
