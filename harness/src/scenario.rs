@@ -18,6 +18,7 @@ pub mod judge;
 pub mod model;
 mod names;
 mod read;
+pub mod rpc;
 mod run;
 mod show;
 mod source;

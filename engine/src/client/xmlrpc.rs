@@ -12,7 +12,7 @@ use loadr_protocols::xmlrpc::{
     Fault, IntoParams, Limits, Reply, Value, check_response, decode_response, encode_call,
 };
 
-use super::session::{Call, Checked, PreparedParts, Reads, Session, StatusRule, Verdict};
+use super::session::{Call, Checked, PreparedParts, Reads, Session, Verdict};
 use crate::outcome::{Failure, FailureKind};
 
 /// What calls are counted as unless they say otherwise.
@@ -20,7 +20,7 @@ pub const SAMPLE_TYPE: &str = "xmlrpc";
 /// "The Content-Type is text/xml."
 pub const CONTENT_TYPE: &str = "text/xml";
 /// "Unless there's a lower-level error, always return 200 OK."
-const STATUS: u16 = 200;
+pub const STATUS: u16 = 200;
 
 /// A call that brought no value. It has been counted as a failure already.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -162,11 +162,6 @@ pub fn parts(target: Vec<Piece>, name: &str, body: Vec<Piece>) -> PreparedParts 
     }
 }
 
-/// The statuses of a call that did what it should.
-pub fn status_rule() -> StatusRule {
-    STATUS.into()
-}
-
 /// The value or the fault that a response with status 200 brings.
 ///
 /// # Errors
@@ -175,13 +170,21 @@ pub fn read(headers: Headers<'_>, body: &[u8]) -> Result<Reply, Failure> {
     read_as(decode_response, headers, body)
 }
 
-/// What a response counts as whose value nobody reads: it is checked as strictly as by [`read`], and not built.
+/// As [`read`], for a value that nobody reads: it is checked as strictly, and not built.
+///
+/// # Errors
+/// As those of [`read`].
+pub fn check(headers: Headers<'_>, body: &[u8]) -> Result<Reply<()>, Failure> {
+    read_as(check_response, headers, body)
+}
+
+/// What a response counts as whose value nobody reads.
 pub fn judge(status: u16, headers: Headers<'_>, body: &[u8]) -> Verdict {
     if status != STATUS {
         // The status says it.
         return Verdict::Undecided;
     }
-    match read_as(check_response, headers, body) {
+    match check(headers, body) {
         Ok(Ok(())) => Verdict::Undecided,
         Ok(Err(fault)) => of_fault(&fault),
         Err(failure) => of_failure(failure),

@@ -10,6 +10,7 @@ mod data;
 mod poll;
 mod request;
 mod response;
+mod rpc;
 mod shape;
 mod tasks;
 mod values;

@@ -160,24 +160,36 @@ impl<'a> Listing<'a> {
             RequestName::Fixed(entry) => self.scenario.entries[entry.0 as usize].name.as_str(),
             RequestName::Rendered(template) => template.text(),
         };
+        if let (Body::XmlRpc(call), Some(rpc)) = (&request.body, &request.rpc) {
+            let to = if url.is_empty() { String::new() } else { format!(" to {url}") };
+            let known = call.text().split('(').next() == Some(name);
+            let shown_name = if known { String::new() } else { format!(", as {name}") };
+            self.line(format!("{} {}{to}{shown_name}", rpc.sample_type, call.text()));
+            return self.inside(|listing| listing.fields(request));
+        }
         let shown_name = if name == url { String::new() } else { format!(", as {name}") };
         self.line(format!("{} {url}{shown_name}", request.method.as_str()));
         self.inside(|listing| {
-            for (name, value) in &request.headers {
-                listing.line(format!("{name}: {value}"));
-            }
-            match &request.auth {
-                Some(Auth::Basic { user, .. }) => listing.line(format!("basic auth as {user}")),
-                Some(Auth::Bearer(token)) => listing.line(format!("bearer {token}")),
-                None => {}
-            }
+            listing.fields(request);
             listing.body(&request.body);
         });
     }
 
+    fn fields(&mut self, request: &Request) {
+        for (name, value) in &request.headers {
+            self.line(format!("{name}: {value}"));
+        }
+        match &request.auth {
+            Some(Auth::Basic { user, .. }) => self.line(format!("basic auth as {user}")),
+            Some(Auth::Bearer(token)) => self.line(format!("bearer {token}")),
+            None => {}
+        }
+    }
+
     fn body(&mut self, body: &Body) {
         match body {
-            Body::Empty => {}
+            // The calls have a line of their own.
+            Body::Empty | Body::XmlRpc(_) => {}
             Body::Form(pairs) => {
                 let pairs: Vec<String> =
                     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();

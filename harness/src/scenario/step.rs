@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::condition::Condition;
 use super::expect::{Expect, Extract};
 use super::model::EntrySlot;
+use super::rpc::{CallTemplate, Rpc};
 use super::template::{Part, Template, VariableSlot};
 use super::value::{JsonTemplate, ValueTemplate};
 
@@ -133,6 +134,8 @@ pub struct Request {
     pub extract: Box<[Extract]>,
     /// Whether `expect` or `extract` look at the body, decoded.
     pub reads_body: bool,
+    /// What makes it a call of XML-RPC, if it is one; its result is what `expect` and `extract` see as JSON then.
+    pub rpc: Option<Box<Rpc>>,
 }
 
 impl Request {
@@ -212,6 +215,8 @@ pub enum Body {
     Json(JsonTemplate),
     /// Text as it is.
     Text(Template),
+    /// `text/xml`: a call of XML-RPC.
+    XmlRpc(CallTemplate),
     /// A file's bytes.
     File(Arc<[u8]>),
     /// `multipart/form-data`.

@@ -10,7 +10,7 @@ pub(super) mod resolve;
 
 use std::fmt;
 
-pub use render::{Cell, Unset, Values};
+pub use render::{Cell, Unfit, Unset, Values};
 
 /// Index of a variable among those of its user class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,6 +4,7 @@ mod compiled;
 mod examples;
 mod faults;
 mod judged;
+mod rpc;
 
 use super::{Problems, Scenario, parse};
 

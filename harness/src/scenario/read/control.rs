@@ -8,7 +8,8 @@ use crate::scenario::template::VariableSlot;
 use crate::scenario::value::ValueTemplate;
 
 /// Keys of which every step has one, beside those of the methods.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
+    "xmlrpc",
     "poll",
     "command",
     "background",
@@ -84,6 +85,10 @@ impl<'a> ClassReader<'a> {
             return Some(Step::Request(Box::new(request)));
         }
         match kind.name {
+            "xmlrpc" => {
+                let request = self.rpc_step(fields, kind, place)?;
+                Some(Step::Request(Box::new(request)))
+            }
             "poll" => self.poll(fields, kind, place),
             "background" => self.background(kind, place),
             "think" => think(kind).map(Step::Think),
@@ -209,7 +214,7 @@ fn kind<'a>(fields: &Fields<'a>) -> Result<Item<'a>, Reported> {
                 Some(hint) => hint,
                 None => {
                     "this step does nothing: it has none of get, post, put, patch, delete, head, \
-                         options, poll, command, think, set, repeat, if, group and background"
+                         options, xmlrpc, poll, command, think, set, repeat, if, group and background"
                         .to_owned()
                 }
             };

@@ -67,10 +67,11 @@ impl<'a> ClassReader<'a> {
             reads_body: expect.reads_body(),
             expect,
             extract: Box::<[Extract]>::default(),
+            rpc: None,
         })
     }
 
-    fn url(&self, item: &Item<'a>) -> Option<Template> {
+    pub(super) fn url(&self, item: &Item<'a>) -> Option<Template> {
         item.word()?;
         let url = self.template(item)?;
         let begins_well = match url.parts().first() {
@@ -88,7 +89,7 @@ impl<'a> ClassReader<'a> {
         }
     }
 
-    fn own_name(&self, item: &Item<'a>) -> Option<Template> {
+    pub(super) fn own_name(&self, item: &Item<'a>) -> Option<Template> {
         item.word()?;
         self.template(item)
     }
@@ -200,7 +201,7 @@ impl<'a> ClassReader<'a> {
         })
     }
 
-    fn auth(&self, item: &Item<'a>) -> Option<Auth> {
+    pub(super) fn auth(&self, item: &Item<'a>) -> Option<Auth> {
         let message = "\"auth\" is { basic = [user, password] } or { bearer = token }";
         let kind = item.table("credentials")?.only(&["basic", "bearer"], message)?;
         if kind.name == "bearer" {

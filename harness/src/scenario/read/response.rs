@@ -18,15 +18,21 @@ impl<'a> ClassReader<'a> {
     pub(super) fn expect(&self, item: &Item<'a>) -> Option<Expect> {
         let fields = item.table("an expectation")?;
         let status = fields.item("status").map(|item| status_set(&item));
-        let time_max = fields.item("max_ms").map(|item| milliseconds(&item));
-        let mut checks = self.checks(&fields, false);
-        let opposites = fields.item("not").map(|item| self.opposites(&item));
+        let expect = self.expectations(&fields);
         fields.finish();
+        Some(Expect { status: all(status)?, ..expect? })
+    }
+
+    /// Those of them that are of no protocol alone.
+    pub(super) fn expectations(&self, fields: &Fields<'a>) -> Option<Expect> {
+        let time_max = fields.item("max_ms").map(|item| milliseconds(&item));
+        let mut checks = self.checks(fields, false);
+        let opposites = fields.item("not").map(|item| self.opposites(&item));
         let opposites = all(opposites)?;
         if let Some(checks) = &mut checks {
             checks.extend(opposites.into_iter().flatten());
         }
-        Some(Expect { status: all(status)?, time_max: all(time_max)?, checks: checks?.into() })
+        Some(Expect { status: None, time_max: all(time_max)?, checks: checks?.into() })
     }
 
     fn opposites(&self, item: &Item<'a>) -> Option<Vec<Check>> {

@@ -6,9 +6,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use loadr_engine::client::session::{PreparedCall, PreparedParts, Reads, StatusRule};
+use loadr_engine::client::xmlrpc;
 use loadr_protocols::http1::{Method as Http, Piece};
 
-use super::code::{Compiler, Judgement};
+use super::code::{Compiler, Judgement, RpcJudgement};
 use super::pieces::{Slot, Slots};
 use crate::scenario::model::{EntryLabel, EntrySlot};
 use crate::scenario::step::{Auth, Body, Method, Request, RequestName};
@@ -53,9 +54,13 @@ impl Compiler<'_> {
 
     /// The same, with the response's header fields read in any case if `reads_head`.
     pub(super) fn call_reading(&self, request: &Request, reads_head: bool) -> CallCode {
-        let judgement =
-            Judgement { expect: request.expect.clone(), extract: request.extract.clone() };
+        let judgement = Judgement {
+            expect: request.expect.clone(),
+            extract: request.extract.clone(),
+            rpc: request.rpc.as_ref().map(|rpc| RpcJudgement::new(rpc, request)),
+        };
         let reads_head = reads_head
+            || judgement.rpc.is_some()
             || judgement.expect.reads_head()
             || judgement.extract.iter().any(|one| one.from.reads_head());
         let reads = Reads { head: reads_head, body: request.reads_body };
@@ -76,7 +81,8 @@ impl Compiler<'_> {
     /// `request` laid out, if it is one of those that can be.
     fn prepared(&self, request: &Request, reads: Reads) -> Option<Route> {
         let RequestName::Fixed(entry) = &request.name else { return None };
-        if !is_plain_path(&request.url) {
+        let is_hosts_own = request.rpc.is_some() && request.url.text().is_empty();
+        if !is_hosts_own && !is_plain_path(&request.url) {
             return None;
         }
         let mut slots = Slots::default();
@@ -88,6 +94,7 @@ impl Compiler<'_> {
             headers,
             body,
             name: Some(self.label(*entry).name.clone()),
+            sample_type: request.rpc.as_ref().map(|rpc| rpc.sample_type.to_string()),
             status_rule: status_rule(request),
             reads,
             follow_redirects: request.redirects.unwrap_or(method != Http::Head),
@@ -140,6 +147,7 @@ fn body(
         Body::Form(pairs) => (slots.form(pairs), Some("application/x-www-form-urlencoded")),
         Body::Json(document) => (slots.json(document), Some("application/json")),
         Body::Text(text) => (slots.text(text), None),
+        Body::XmlRpc(call) => (slots.xmlrpc(call), Some(xmlrpc::CONTENT_TYPE)),
         Body::File(_) | Body::Multipart(_) => return None,
     };
     let is_typed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
@@ -151,6 +159,9 @@ fn body(
 
 /// The statuses that do not make a response a failure, as the client takes them.
 fn status_rule(request: &Request) -> StatusRule {
+    if request.rpc.is_some() {
+        return xmlrpc::STATUS.into();
+    }
     let listed = request.expect.status.as_ref().map(|set| {
         let statuses = set.ranges().iter().flat_map(|&(first, last)| first..=last);
         StatusRule::OneOf(statuses.collect())

@@ -17,9 +17,10 @@ use super::user::ScenarioUser;
 use crate::front_end::Preparation;
 use crate::scenario::Scenario;
 use crate::scenario::condition::Condition;
-use crate::scenario::expect::{Expect, Extract};
+use crate::scenario::expect::{Expect, Extract, ExtractFrom, Subject};
 use crate::scenario::model::{Class, EntryLabel};
-use crate::scenario::step::{Command, Exit, LoopCondition, Poll, Step, Steps, Think};
+use crate::scenario::rpc::{Faults, Rpc};
+use crate::scenario::step::{Command, Exit, LoopCondition, Poll, Request, Step, Steps, Think};
 use crate::scenario::template::{FeedSlot, Template, VariableSlot};
 use crate::scenario::value::ValueTemplate;
 
@@ -103,6 +104,25 @@ pub(super) struct BranchCode {
 pub(super) struct Judgement {
     pub(super) expect: Expect,
     pub(super) extract: Box<[Extract]>,
+    /// What a call of XML-RPC is expected to bring; nothing for a request that is none.
+    pub(super) rpc: Option<RpcJudgement>,
+}
+
+/// What a call of XML-RPC is held against, beside what it shares with others.
+pub(super) struct RpcJudgement {
+    pub(super) faults: Faults,
+    /// Somebody looks into its value.
+    pub(super) reads_value: bool,
+}
+
+impl RpcJudgement {
+    pub(super) fn new(rpc: &Rpc, request: &Request) -> Self {
+        let mut checks = request.expect.checks.iter();
+        let mut extract = request.extract.iter();
+        let reads_value = checks.any(|check| matches!(check.subject, Subject::Json(_)))
+            || extract.any(|one| matches!(one.from, ExtractFrom::Json(_)));
+        Self { faults: rpc.faults.clone(), reads_value }
+    }
 }
 
 impl ClassCode {

@@ -7,6 +7,7 @@ use loadr_protocols::http1::Piece;
 use url::form_urlencoded::byte_serialize;
 
 use super::calls::basic;
+use crate::scenario::rpc::{CallPart, CallTemplate};
 use crate::scenario::step::Pairs;
 use crate::scenario::template::{Part, Template, Unset, Values};
 use crate::scenario::value::{JsonPart, JsonTemplate};
@@ -19,6 +20,8 @@ pub(super) enum Slot {
     Form(Part),
     /// A part of a JSON document.
     Json(JsonPart),
+    /// A part of a call of XML-RPC.
+    XmlRpc(CallPart),
     /// User and password, as Basic authentication has them.
     Basic(Template, Template),
 }
@@ -34,6 +37,7 @@ impl Slot {
                 Ok(())
             }
             Self::Json(part) => part.render(values, out),
+            Self::XmlRpc(part) => part.render(values, out),
             Self::Basic(user, password) => {
                 out.push_str(&basic(&rendered(user, values)?, &rendered(password, values)?));
                 Ok(())
@@ -133,6 +137,15 @@ impl Slots {
         let pieces = document.parts().iter().map(|part| match part {
             JsonPart::Literal(text) => Piece::text(&**text),
             part => self.push(Slot::Json(part.clone())),
+        });
+        pieces.collect()
+    }
+
+    /// A call of XML-RPC.
+    pub(super) fn xmlrpc(&mut self, call: &CallTemplate) -> Vec<Piece> {
+        let pieces = call.parts().iter().map(|part| match part {
+            CallPart::Literal(text) => Piece::text(&**text),
+            part => self.push(Slot::XmlRpc(part.clone())),
         });
         pieces.collect()
     }

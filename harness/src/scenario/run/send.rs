@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use loadr_engine::client::session::{self, Call, Part, Session, Verdict, View};
+use loadr_engine::client::xmlrpc;
+use loadr_engine::outcome::{Failure, FailureKind};
 use loadr_engine::task::{TaskExit, TaskResult};
 use loadr_protocols::http1::Headers;
+use loadr_protocols::xmlrpc::Reply;
 use serde_json::Value;
 
 use super::calls::{BuiltCall, BuiltName, CallCode, Route, http_method};
-use super::code::Judgement;
+use super::code::{Judgement, RpcJudgement};
 use super::pieces::{push_placeholder, rendered};
 use super::user::ScenarioUser;
 use crate::scenario::expect::{Expect, Extract};
 use crate::scenario::judge::Response;
+use crate::scenario::rpc::json_of_reply;
 use crate::scenario::step::{Auth, Body, MultipartPart, Pairs, PartContent, Request};
 use crate::scenario::template::{Unset, Values};
 
@@ -46,11 +50,13 @@ impl ScenarioUser {
         call: &CallCode,
         judge: impl FnOnce(&Arrived<'_, '_>) -> Verdict,
     ) -> Result<bool, TaskExit> {
+        let is_rpc = call.judgement.rpc.is_some();
+        let judge = |source: Source<'_, '_>| judge(&Arrived::new(source, &self.session, is_rpc));
         let (prepared, slots) = match &call.route {
             Route::Prepared { call, slots } => (call, slots),
             Route::Built(built) => return Box::pin(self.send_built(built, judge)).await,
         };
-        let outcome = |view: &View<'_>| judge(&Arrived::new(Source::View(view), &self.session));
+        let outcome = |view: &View<'_>| judge(Source::View(view));
         if slots.is_empty() {
             return Ok(self.session.send_prepared(prepared, &[], outcome).await.status != 0);
         }
@@ -66,14 +72,14 @@ impl ScenarioUser {
     async fn send_built(
         &self,
         built: &BuiltCall,
-        judge: impl FnOnce(&Arrived<'_, '_>) -> Verdict,
+        judge: impl FnOnce(Source<'_, '_>) -> Verdict,
     ) -> Result<bool, TaskExit> {
         let call = self.read(|scope| build(&self.session, built, scope))?;
         let call = call.check(|checked| {
             if checked.status() == 0 {
                 return;
             }
-            let verdict = judge(&Arrived::new(Source::Whole(checked), &self.session));
+            let verdict = judge(Source::Whole(checked));
             checked.settle(verdict);
         });
         Ok(call.send().await.status() != 0)
@@ -85,6 +91,11 @@ impl ScenarioUser {
         judgement: &Judgement,
         arrived: &Arrived<'_, '_>,
     ) -> Result<Verdict, Unset> {
+        if let Some(verdict) = judgement.rpc.as_ref().and_then(|rpc| arrived.rpc_verdict(rpc)) {
+            // Whatever is missing is so because of this.
+            self.keep(&judgement.extract, arrived)?;
+            return Ok(verdict);
+        }
         let failure = self.failure_of(&judgement.expect, arrived)?;
         let missing = self.keep(&judgement.extract, arrived)?;
         Ok(match failure.or(missing) {
@@ -142,6 +153,9 @@ pub(super) struct Arrived<'r, 'v> {
     session: &'r Session,
     text: OnceCell<Cow<'r, str>>,
     json: OnceCell<Option<Value>>,
+    /// It answers a call of XML-RPC, whose reply is what it has for JSON.
+    is_rpc: bool,
+    reply: OnceCell<Result<Reply, Failure>>,
 }
 
 /// Where a response's parts are.
@@ -152,8 +166,9 @@ enum Source<'r, 'v> {
 }
 
 impl<'r, 'v> Arrived<'r, 'v> {
-    fn new(source: Source<'r, 'v>, session: &'r Session) -> Self {
-        Self { source, session, text: OnceCell::new(), json: OnceCell::new() }
+    fn new(source: Source<'r, 'v>, session: &'r Session, is_rpc: bool) -> Self {
+        let (text, json, reply) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { source, session, text, json, is_rpc, reply }
     }
 
     fn headers(&self) -> Headers<'r> {
@@ -167,6 +182,37 @@ impl<'r, 'v> Arrived<'r, 'v> {
         match self.source {
             Source::View(view) => view.body(),
             Source::Whole(response) => response.body(),
+        }
+    }
+
+    fn body_failure(&self) -> Option<&Failure> {
+        match self.source {
+            Source::View(view) => view.body_failure(),
+            Source::Whole(response) => response.body_error(),
+        }
+    }
+
+    fn reply(&self) -> &Result<Reply, Failure> {
+        self.reply.get_or_init(|| xmlrpc::read(self.headers(), self.bytes()))
+    }
+
+    /// What it counts as by the rules of XML-RPC; nothing where they have nothing against it.
+    fn rpc_verdict(&self, rpc: &RpcJudgement) -> Option<Verdict> {
+        let bytes = self.bytes();
+        if self.status() != xmlrpc::STATUS || self.body_failure().is_some() {
+            // The client has words for that.
+            return Some(Verdict::Undecided);
+        }
+        let wrong = match rpc.reads_value {
+            true => self.reply().as_ref().map(|reply| rpc.faults.failure(reply)),
+            false => match xmlrpc::check(self.headers(), bytes) {
+                Ok(reply) => Ok(rpc.faults.failure(&reply)),
+                Err(failure) => return Some(xmlrpc::of_failure(failure)),
+            },
+        };
+        match wrong {
+            Ok(text) => Some(Verdict::FailureOf(FailureKind::Status, text?.into())),
+            Err(failure) => Some(xmlrpc::of_failure(failure.clone())),
         }
     }
 }
@@ -201,7 +247,11 @@ impl Response for Arrived<'_, '_> {
     }
 
     fn json(&self) -> Option<&Value> {
-        self.json.get_or_init(|| serde_json::from_slice(self.bytes()).ok()).as_ref()
+        let read = || match self.is_rpc {
+            true => self.reply().as_ref().ok().map(json_of_reply),
+            false => serde_json::from_slice(self.bytes()).ok(),
+        };
+        self.json.get_or_init(read).as_ref()
     }
 }
 
@@ -223,6 +273,9 @@ fn build<'c>(
         .expect_status(built.status_rule.clone());
     for (name, value) in pairs(&request.headers, values)? {
         call = call.header(name, value);
+    }
+    if let Some(rpc) = &request.rpc {
+        call = call.sample_type(rpc.sample_type.to_string());
     }
     if let Some(follow) = request.redirects {
         call = call.follow_redirects(follow);
@@ -251,10 +304,12 @@ fn with_body<'c>(
         Body::Json(document) => {
             let mut text = String::new();
             document.render(values, &mut text)?;
-            let is_typed =
-                request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-            let call = call.body(text);
-            if is_typed { call } else { call.header("Content-Type", "application/json") }
+            with_typed_body(call, request, text, "application/json")
+        }
+        Body::XmlRpc(document) => {
+            let mut text = String::new();
+            document.render(values, &mut text)?;
+            with_typed_body(call, request, text, xmlrpc::CONTENT_TYPE)
         }
         Body::Text(text) => call.body(rendered(text, values)?),
         Body::File(bytes) => call.body(Bytes::from_owner(bytes.clone())),
@@ -263,6 +318,19 @@ fn with_body<'c>(
             call.multipart(parts.collect::<Result<Vec<_>, _>>()?)
         }
     })
+}
+
+/// Says what the body is, unless the file does.
+fn with_typed_body<'c>(
+    call: Call<'c>,
+    request: &Request,
+    body: String,
+    content_type: &str,
+) -> Call<'c> {
+    let mut names = request.headers.iter().map(|(name, _)| name);
+    let is_typed = names.any(|name| name.eq_ignore_ascii_case("content-type"));
+    let call = call.body(body);
+    if is_typed { call } else { call.header("Content-Type", content_type) }
 }
 
 fn multipart_part(part: &MultipartPart, values: &impl Values) -> Result<Part, Unset> {

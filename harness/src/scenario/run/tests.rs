@@ -4,5 +4,6 @@ mod commands;
 mod data;
 mod polls;
 mod requests;
+mod rpc;
 mod steps;
 mod world;

@@ -20,7 +20,7 @@ use crate::report::units::printable;
 use crate::scenario::condition::number_of;
 use crate::scenario::step::{Exit, LoopCondition, Think};
 use crate::scenario::template::{
-    Cell as TableCell, CounterSlot, FeedSlot, Template, Unset, Values, VariableSlot,
+    Cell as TableCell, CounterSlot, FeedSlot, Template, Unfit, Unset, Values, VariableSlot,
 };
 use crate::scenario::value::ValueTemplate;
 
@@ -264,6 +264,13 @@ impl ScenarioUser {
             ),
             Unset::Row(slot) => {
                 format!("no row of {} was drawn", self.class.feeds[slot.0 as usize].name)
+            }
+            Unset::Unfit(Unfit::Character(code)) => {
+                format!("a value has the character U+{code:04X}, which XML cannot carry")
+            }
+            Unset::Unfit(Unfit::Depth) => "a value is nested too deep for XML-RPC".to_owned(),
+            Unset::Unfit(Unfit::NoType(kind)) => {
+                format!("a value is no {kind}, as which it was to be sent")
             }
         })
     }

@@ -48,13 +48,26 @@ impl Cell<'_> {
     }
 }
 
-/// What a template wanted and was not there.
+/// What a template wanted and was not there, or cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unset {
     /// A variable that no step has set yet.
     Variable(VariableSlot),
     /// A row of data that was not drawn.
     Row(FeedSlot),
+    /// A value that is there and cannot stand where it is wanted.
+    Unfit(Unfit),
+}
+
+/// Why a value cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It has a character that XML cannot carry.
+    Character(u32),
+    /// It has too many lists and tables within each other.
+    Depth,
+    /// It is nothing of the type that is called so.
+    NoType(&'static str),
 }
 
 impl Template {

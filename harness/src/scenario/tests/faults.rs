@@ -300,14 +300,14 @@ fn kinds_of_steps() {
         (
             "{}",
             &[
-                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, poll, command, think, set, repeat, if, group and background",
+                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, think, set, repeat, if, group and background",
             ],
         ),
         (r#"{ gett = "/" }"#, &[r#"6:1: unknown key "gett" in a step; did you mean "get"?"#]),
         (
             "{ zebra = 1 }",
             &[
-                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, poll, command, think, set, repeat, if, group and background",
+                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, think, set, repeat, if, group and background",
             ],
         ),
         ("5", &[r#"6:1: "steps" wants a table in { }, not a number"#]),
