@@ -28,10 +28,12 @@
 //! - [`UserClass`], [`TaskSet`], [`task()`]: who there is and what they do. [`wait`]: the pauses in between.
 //! - [`User`]: requests by `user.client`, a state of one's own, time, chance, work in the background, measurements.
 //!   [`UserKind`]: the same user as another protocol shows it, such as [`XmlRpcUser`].
+//! - [`custom`]: clients of protocols of one\'s own.
 //! - [`Feed`]: rows of data. [`Sample`]: anything measured. [`Event`] and the listeners of [`Test`]: who hears of it.
 
 pub(crate) mod attachments;
 pub mod class;
+pub mod custom;
 pub mod event;
 pub mod feed;
 pub mod kind;
