@@ -76,7 +76,7 @@ use super::sending::{SEND_FIRST_BYTES_MAX, Sender, UNWATCHED_BYTES_MAX};
 use crate::clock::nanos;
 use crate::outcome::{Failure, FailureKind};
 use crate::stream::Stream;
-use crate::user::Context;
+use crate::user::{Context, Traffic};
 
 /// A protocol: what its bytes mean.
 ///
@@ -137,6 +137,8 @@ pub struct Framed<C> {
     unanswered_bytes: usize,
     /// Requests whose replies have not been received.
     outstanding: usize,
+    /// Bytes of the request last queued.
+    request_bytes: usize,
 }
 
 impl<C: Codec> Framed<C> {
@@ -145,7 +147,7 @@ impl<C: Codec> Framed<C> {
         let (read, write) = stream.into_split();
         let reader = FramedReader::new(context, read, codec, timeout);
         let writer = FramedWriter::new(write, timeout);
-        Self { reader, writer, unanswered_bytes: 0, outstanding: 0 }
+        Self { reader, writer, unanswered_bytes: 0, outstanding: 0, request_bytes: 0 }
     }
 
     /// The user's context that the connection was made with.
@@ -158,7 +160,7 @@ impl<C: Codec> Framed<C> {
     /// # Errors
     /// The request cannot be encoded: nothing was sent. After any other the connection is of no more use.
     pub async fn send(&mut self, request: C::Request<'_>) -> Result<(), Failure> {
-        self.writer.queue(request)?;
+        self.request_bytes = self.writer.queue(request)?;
         self.unanswered_bytes += self.writer.queued_bytes();
         self.writer.flush().await
     }
@@ -194,7 +196,7 @@ impl<C: Codec> Framed<C> {
     /// # Errors
     /// The request cannot be encoded: the buffer is as before.
     pub fn queue(&mut self, request: C::Request<'_>) -> Result<(), Failure> {
-        self.writer.queue(request)?;
+        self.request_bytes = self.writer.queue(request)?;
         self.outstanding += 1;
         Ok(())
     }
@@ -202,6 +204,7 @@ impl<C: Codec> Framed<C> {
     /// As [`Self::queue`], of a request that was encoded before.
     pub fn queue_encoded(&mut self, request: &[u8]) {
         self.writer.queue_encoded(request);
+        self.request_bytes = request.len();
         self.outstanding += 1;
     }
 
@@ -223,6 +226,22 @@ impl<C: Codec> Framed<C> {
     #[inline]
     pub fn set_deadline(&self, deadline_ns: Option<u64>) {
         self.reader.set_deadline(deadline_ns);
+    }
+
+    /// What the request last queued and the message last received were on the wire, for
+    /// [`Context::exchange`](crate::user::Context::exchange).
+    pub fn traffic(&self) -> Traffic {
+        let received = self.reader.received_bytes() as u64;
+        Traffic {
+            body_bytes: received,
+            bytes_received: received,
+            bytes_sent: self.request_bytes as u64,
+        }
+    }
+
+    /// When the message last received was there, in nanoseconds since the run's origin.
+    pub fn received_at_ns(&self) -> u64 {
+        self.reader.received_at_ns()
     }
 
     /// How long a reply may take.

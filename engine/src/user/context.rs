@@ -294,9 +294,24 @@ impl Context {
     /// Runs `work` beside the user's tasks. It ends with the user at the latest: when the user or the run is stopped, it
     /// is dropped; when the user ends by itself, it is awaited.
     pub fn background<T: 'static>(&self, work: impl AsyncFnOnce(Context) -> T + 'static) {
+        self.begin_beside(work, true);
+    }
+
+    /// As [`Self::background`], for what has no end of its own, such as listening to a far end that speaks unasked: when
+    /// the user ends, in whichever way, it is dropped.
+    pub fn companion<T: 'static>(&self, work: impl AsyncFnOnce(Context) -> T + 'static) {
+        self.begin_beside(work, false);
+    }
+
+    fn begin_beside<T: 'static>(
+        &self,
+        work: impl AsyncFnOnce(Context) -> T + 'static,
+        awaited: bool,
+    ) {
         let context = Self { in_background: true, ..self.clone() };
         let task = context.clone();
-        let work = self.user.background(async move { super::panic::catch(work(context)).await });
+        let work = async move { super::panic::catch(work(context)).await };
+        let work = self.user.background(work, awaited);
         self.shard.spawn(async move {
             if let Some(Err(panic)) = work.await {
                 task.record_exception("background", &panic);

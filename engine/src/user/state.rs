@@ -30,7 +30,7 @@ pub(crate) struct UserState {
     starved: Cell<bool>,
     /// The first failure since this was last looked at.
     failed: RefCell<Option<Failure>>,
-    background: RefCell<Vec<Rc<Cancel>>>,
+    background: RefCell<Vec<Background>>,
     background_ended: RefCell<Option<Waker>>,
 }
 
@@ -161,21 +161,23 @@ impl UserState {
         panics
     }
 
-    /// Wraps work that goes on beside the user's tasks and ends with the user at the latest.
+    /// Wraps work that goes on beside the user's tasks and ends with the user at the latest; a user that ends by itself
+    /// awaits it, or drops it.
     pub(crate) fn background<T>(
         self: &Rc<Self>,
         work: impl Future<Output = T> + 'static,
+        awaited: bool,
     ) -> impl Future<Output = Option<T>> + 'static {
         let cancel = Rc::new(Cancel::default());
         // A task that may still end may still begin work.
         if self.body.cancelled.get() || self.has_ended.get() {
             cancel.cancel();
         }
-        self.background.borrow_mut().push(Rc::clone(&cancel));
+        self.background.borrow_mut().push(Background { cancel: Rc::clone(&cancel), awaited });
         let user = Rc::clone(self);
         async move {
             let done = cancel.run(Box::pin(work)).await;
-            user.background.borrow_mut().retain(|other| !Rc::ptr_eq(other, &cancel));
+            user.background.borrow_mut().retain(|other| !Rc::ptr_eq(&other.cancel, &cancel));
             if let Some(waker) = user.background_ended.take() {
                 waker.wake();
             }
@@ -185,12 +187,12 @@ impl UserState {
 
     fn cancel_background(&self) {
         let background = self.background.borrow().clone();
-        background.iter().for_each(|work| work.cancel());
+        background.iter().for_each(|work| work.cancel.cancel());
     }
 
     async fn background_end(&self) {
         poll_fn(|context| {
-            if self.background.borrow().is_empty() {
+            if !self.background.borrow().iter().any(|work| work.awaited) {
                 return Poll::Ready(());
             }
             *self.background_ended.borrow_mut() = Some(context.waker().clone());
@@ -198,6 +200,13 @@ impl UserState {
         })
         .await;
     }
+}
+
+/// Work beside a user's tasks.
+#[derive(Clone)]
+struct Background {
+    cancel: Rc<Cancel>,
+    awaited: bool,
 }
 
 /// A wait that may be cut short; see [`UserState::wait`].

@@ -1,10 +1,12 @@
 //! Measured operations: which of them are the run's exchanges, and how each is counted.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use loadr_engine::outcome::{Failure, FailureKind};
 use loadr_engine::record::EntryKind;
 use loadr_engine::task::TaskExit;
+use loadr_engine::user::Context;
 
 use crate::world::{NOBODY, World};
 
@@ -77,4 +79,35 @@ fn an_exchange_that_the_end_of_the_run_cuts_off_is_no_failure() {
         })
     });
     assert_eq!((ran.0.cut_off, ran.failures().len()), (1, 0));
+}
+
+thread_local! {
+    static GONE_NS: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+struct Gone(Context);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        GONE_NS.set(self.0.now_ns());
+    }
+}
+
+/// What listens for ever is no reason for a user to live on, as other work in the background is.
+#[test]
+fn a_companion_is_dropped_when_its_user_ends_by_itself() {
+    World::default().run(|context| {
+        Box::pin(async move {
+            context.companion(async |context: Context| {
+                let _gone = Gone(context);
+                std::future::pending::<()>().await;
+            });
+            context.background(async |context: Context| {
+                context.sleep(Duration::from_secs(3)).await;
+            });
+            context.sleep(Duration::from_secs(1)).await;
+        })
+    });
+    let gone_ns = GONE_NS.get();
+    assert!((3_000_000_000..4_000_000_000).contains(&gone_ns), "{gone_ns} ns");
 }

@@ -151,16 +151,20 @@ impl<C: Codec> FramedWriter<C> {
         self.flush().await
     }
 
-    /// Writes a request into the buffer of what is to be sent.
+    /// Writes a request into the buffer of what is to be sent; gives its length in bytes.
     ///
     /// # Errors
     /// The request cannot be encoded: the buffer is as before.
-    pub fn queue(&mut self, request: C::Request<'_>) -> Result<(), Failure> {
+    pub fn queue(&mut self, request: C::Request<'_>) -> Result<usize, Failure> {
         let before = self.queued.len();
-        C::encode(request, &mut self.queued).map_err(|error| {
-            self.queued.truncate(before);
-            Failure::new(FailureKind::Other, format!("request cannot be sent: {error}"))
-        })
+        match C::encode(request, &mut self.queued) {
+            Ok(()) => Ok(self.queued.len() - before),
+            Err(error) => {
+                self.queued.truncate(before);
+                let message = format!("request cannot be sent: {error}");
+                Err(Failure::new(FailureKind::Other, message))
+            }
+        }
     }
 
     /// As [`Self::queue`], of a request that was encoded before.

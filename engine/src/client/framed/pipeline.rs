@@ -83,15 +83,18 @@ impl<C: Codec> Pipeline<C> {
         entry: EntryIndex,
         request: C::Request<'_>,
     ) -> Result<(), Failure> {
-        let before = self.framed.writer.queued_bytes();
-        let queued = self.framed.queue(request);
-        let request_bytes = self.framed.writer.queued_bytes() - before;
-        let begun = Begun { entry, start_ns: permit.start_ns, request_bytes };
-        match &queued {
-            Ok(()) => self.begun.push_back(begun),
-            Err(failure) => begun.fail(&self.context, failure, 0),
+        let start_ns = permit.start_ns;
+        match self.framed.queue(request) {
+            Ok(()) => {
+                let request_bytes = self.framed.request_bytes;
+                self.begun.push_back(Begun { entry, start_ns, request_bytes });
+                Ok(())
+            }
+            Err(failure) => {
+                Begun { entry, start_ns, request_bytes: 0 }.fail(&self.context, &failure, 0);
+                Err(failure)
+            }
         }
-        queued
     }
 
     /// As [`Self::begin`], with a request that was encoded before.
