@@ -17,7 +17,7 @@ use loadr_engine::user::Context;
 /// let bad = Sample::new("POLL", "/things/[id]", took).failed("saw ERROR");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a sample counts once it is given to `User::record`"]
+#[must_use = "a sample counts once it is recorded"]
 pub struct Sample<'a> {
     method: &'a str,
     name: &'a str,
@@ -44,8 +44,8 @@ impl<'a> Sample<'a> {
         self
     }
 
-    /// Counts it.
-    pub(super) fn record(self, context: &Context) {
+    /// Counts it, for code that has a user's context and not the user.
+    pub fn record(self, context: &Context) {
         context.record_sample(&loadr_engine::user::Sample {
             method: self.method,
             name: self.name,
