@@ -77,7 +77,8 @@ impl Stream {
         Self { read, write }
     }
 
-    /// Makes the stream an encrypted one: a handshake as `client` towards a target that calls itself `name`.
+    /// Makes the stream an encrypted one: a handshake as `client` towards a target that calls itself `name`. It offers
+    /// `protocols` for inside of it (RFC 7301), or else those of the client's settings.
     ///
     /// # Errors
     /// As [`ReadHalf::fill`], a [`TlsError`](crate::tls::TlsError) among them.
@@ -85,8 +86,9 @@ impl Stream {
         &mut self,
         client: &TlsClient,
         name: ServerName<'static>,
+        protocols: Option<Vec<Vec<u8>>>,
     ) -> io::Result<Handshake> {
-        let session = TlsSession::new(client, name)?;
+        let session = TlsSession::new(client, name, protocols)?;
         let cipher = ReceiveBuffer::with_capacity(BUFFER_BYTES_INITIAL, BUFFER_BYTES_MAX);
         let mut reader = Box::new(TlsReader { session: Rc::clone(&session), cipher });
         loop {

@@ -13,6 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_lite::future;
 use loadr_engine::client::endpoint::Endpoint;
+use loadr_engine::client::session::{
+    KnownHosts, Origins, Session, SessionOptions, SessionSettings,
+};
 use loadr_engine::coordinator::RunPlan;
 use loadr_engine::outcome::{Failure, FailureKind};
 use loadr_engine::record::EntryKind;
@@ -40,6 +43,7 @@ struct User {
     context: Context,
     endpoint: Rc<Endpoint>,
     client: Rc<TlsClient>,
+    session: Session,
 }
 
 impl User {
@@ -80,19 +84,24 @@ impl Workload for Users {
     fn prepare(&self, shard: &ShardContext) -> Vec<Rc<dyn UserClass>> {
         let name = self.0.server_name("h.example").expect("a name");
         let endpoint = Endpoint::new(shard, "far", vec![address()]).secured(shard, "far", name);
-        vec![Rc::new(Class { endpoint: Rc::new(endpoint), config: self.0.clone() })]
+        let options = SessionOptions { tls: self.0.clone(), ..SessionOptions::default() };
+        let origins = Origins::new(shard, KnownHosts::default());
+        let settings = SessionSettings::new(origins, None, options).expect("no host is wrong");
+        vec![Rc::new(Class { endpoint: Rc::new(endpoint), config: self.0.clone(), settings })]
     }
 }
 
 struct Class {
     endpoint: Rc<Endpoint>,
     config: TlsConfig,
+    settings: Rc<SessionSettings>,
 }
 
 impl UserClass for Class {
     fn start(self: Rc<Self>, context: Context) -> UserLife {
         let client = Rc::new(TlsClient::new(self.config.clone()));
-        let user = User { context, endpoint: Rc::clone(&self.endpoint), client };
+        let session = Session::new(context.clone(), Rc::clone(&self.settings));
+        let user = User { context, endpoint: Rc::clone(&self.endpoint), client, session };
         let deed = DEED.with_borrow(|deed| deed.clone().expect("a deed"));
         UserLife::new(deed(user))
     }
@@ -422,6 +431,28 @@ fn a_user_resumes_its_own_sessions_and_nobody_elses() {
         });
         let rows = [("TLS full".to_owned(), 3, 0), ("TLS resumed".to_owned(), 9, 0)];
         assert_eq!(handshakes, rows, "{versions:?}");
+    }
+}
+
+#[test]
+fn a_stream_of_ones_own_is_secured_with_what_its_protocol_offers() {
+    for (offered, agreed) in [(&["line", "http/1.1"][..], Some("http/1.1")), (&[], None)] {
+        let serve = move |peer, config| -> Pin<Box<dyn Future<Output = ()>>> {
+            Box::pin(async move {
+                let mut server = Server::new(peer, config);
+                let plain = server.receive().await;
+                assert_eq!(server.tls.alpn_protocol(), agreed.map(str::as_bytes));
+                server.send(&plain);
+            })
+        };
+        let handshakes = World::new(Versions::Both, 300, 14).run(serve, move |user| async move {
+            let stream = user.context.tcp("10.0.0.1:443").await.expect("somebody listens");
+            let stream = user.session.secure(stream, "h.example", offered).await;
+            let (mut read, mut write) = stream.expect("the far end speaks TLS").into_split();
+            write.write_all(Bytes::from_static(b"PING\r\n")).await.expect("an open stream");
+            assert_eq!(receive(&mut read, 6).await, b"PING\r\n");
+        });
+        assert_eq!(handshakes, [("TLS full".to_owned(), 1, 0)]);
     }
 }
 

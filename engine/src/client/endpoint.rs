@@ -29,10 +29,12 @@ pub struct Endpoint {
     tls: Option<Secured>,
 }
 
-/// What an endpoint that speaks TLS has besides.
+/// What is known of a far end that speaks TLS.
 #[derive(Debug)]
-struct Secured {
+pub(crate) struct Secured {
     name: ServerName<'static>,
+    /// Protocols offered for inside of it, where they are not those of the user's settings.
+    protocols: Option<Vec<Vec<u8>>>,
     /// The entries of full handshakes and of others, as in [`HANDSHAKE_METHODS`].
     entries: [EntryIndex; 2],
 }
@@ -55,9 +57,7 @@ impl Endpoint {
         name: &str,
         server: ServerName<'static>,
     ) -> Self {
-        let entries =
-            HANDSHAKE_METHODS.map(|method| shard.entry(EntryKind::Handshake, method, name));
-        self.tls = Some(Secured { name: server, entries });
+        self.tls = Some(Secured::new(shard, name, server));
         self
     }
 
@@ -112,7 +112,21 @@ impl Endpoint {
 }
 
 impl Secured {
-    async fn shake_hands(
+    /// A far end that calls itself `server`; handshakes are counted under `name`.
+    pub(crate) fn new(shard: &ShardContext, name: &str, server: ServerName<'static>) -> Self {
+        let entries =
+            HANDSHAKE_METHODS.map(|method| shard.entry(EntryKind::Handshake, method, name));
+        Self { name: server, protocols: None, entries }
+    }
+
+    /// Offers these protocols instead of those of the user's settings.
+    pub(crate) fn offering(mut self, protocols: &[&str]) -> Self {
+        self.protocols = Some(protocols.iter().map(|name| name.as_bytes().to_vec()).collect());
+        self
+    }
+
+    /// Makes `stream` an encrypted one and counts the handshake, which began at `start_ns`.
+    pub(crate) async fn shake_hands(
         &self,
         context: &Context,
         stream: &mut Stream,
@@ -120,7 +134,7 @@ impl Secured {
         start_ns: u64,
         timeout: Duration,
     ) -> Result<Handshake, Failure> {
-        let done = stream.secure(client, self.name.clone()).await;
+        let done = stream.secure(client, self.name.clone(), self.protocols.clone()).await;
         let end_ns = context.now_ns();
         let failed = done.is_err();
         let resumed = done.as_ref().is_ok_and(|handshake| handshake.resumed);

@@ -7,7 +7,7 @@
 //! - `call`: one call being put together. `outgoing`: what it sends, and what a redirect makes of that.
 //! - `hop`: one request on one connection. `prepared`: calls whose every byte but the slots' is known before the run.
 //! - `response`, `verdict`: what came back, and whether it counts as a success. `content`: its compression.
-//! - `settings`, `cookies`, `location`, `origins`, `body`: what their names say.
+//! - `secure`: TLS for other protocols. `settings`, `cookies`, `location`, `origins`, `body`: what their names say.
 
 mod body;
 mod call;
@@ -19,6 +19,7 @@ mod origins;
 mod outgoing;
 mod prepared;
 mod response;
+mod secure;
 mod settings;
 mod verdict;
 

@@ -74,10 +74,18 @@ pub(crate) enum Step {
 }
 
 impl TlsSession {
-    pub(crate) fn new(client: &TlsClient, name: ServerName<'static>) -> Result<Shared, TlsError> {
+    pub(crate) fn new(
+        client: &TlsClient,
+        name: ServerName<'static>,
+        protocols: Option<Vec<Vec<u8>>>,
+    ) -> Result<Shared, TlsError> {
         let versions = client.versions();
-        let connection = UnbufferedClientConnection::new(Arc::clone(client.config()?), name)
-            .map_err(|error| TlsError::Handshake { error, versions })?;
+        let config = Arc::clone(client.config()?);
+        let connection = match protocols {
+            None => UnbufferedClientConnection::new(config, name),
+            Some(protocols) => UnbufferedClientConnection::new_with_alpn(config, name, protocols),
+        };
+        let connection = connection.map_err(|error| TlsError::Handshake { error, versions })?;
         Ok(Rc::new(RefCell::new(Self {
             partial: ReceiveBuffer::with_capacity(1, PARTIAL_BYTES_MAX),
             records: Records {
