@@ -181,6 +181,31 @@ impl ReadHalf {
     pub fn set_deadline(&self, deadline_ns: Option<u64>) {
         self.guard.set_deadline(deadline_ns);
     }
+
+    /// A handle to the deadline, for whoever has not this half; it does not keep the stream.
+    pub(crate) fn deadline(&self) -> StreamDeadline {
+        StreamDeadline(Rc::downgrade(&self.guard))
+    }
+}
+
+/// The deadline of a stream that others have; without effect once the stream is gone.
+#[derive(Clone)]
+pub(crate) struct StreamDeadline(Weak<Guard>);
+
+impl StreamDeadline {
+    /// As [`ReadHalf::set_deadline`].
+    pub(crate) fn set(&self, deadline_ns: Option<u64>) {
+        if let Some(guard) = self.0.upgrade() {
+            guard.set_deadline(deadline_ns);
+        }
+    }
+
+    /// As [`ReadHalf::shut_down`].
+    pub(crate) fn shut_down(&self) {
+        if let Some(guard) = self.0.upgrade() {
+            guard.handle.shut_down();
+        }
+    }
 }
 
 impl TlsReader {

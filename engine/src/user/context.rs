@@ -205,12 +205,22 @@ impl Context {
             failed: sample.failure.is_some(),
             ..Exchange::default()
         };
-        if let Some(failure) = &sample.failure {
+        self.record_sample_of(entry, &exchange, sample.failure.as_ref());
+    }
+
+    /// As [`Self::record_sample`], where the entry is known; whether it failed is said by `failure`.
+    pub(crate) fn record_sample_of(
+        &self,
+        entry: EntryIndex,
+        exchange: &Exchange,
+        failure: Option<&Failure>,
+    ) {
+        if let Some(failure) = failure {
             self.note_failure(failure);
         }
-        self.shard.record_sample(entry, &exchange, sample.failure.as_ref());
+        self.shard.record_sample(entry, exchange, failure);
         if self.shard.has_listener() {
-            self.tell_request(entry, &exchange, sample.failure.as_ref());
+            self.tell_request(entry, exchange, failure);
         }
     }
 
@@ -297,8 +307,8 @@ impl Context {
         self.begin_beside(work, true);
     }
 
-    /// As [`Self::background`], for what has no end of its own, such as listening to a far end that speaks unasked: when
-    /// the user ends, in whichever way, it is dropped.
+    /// As [`Self::background`], for what has no end of its own, such as listening to a far end that speaks unasked. It is
+    /// never awaited, and dropped once the user's ending is over: whoever says goodbye there shall hear the answer.
     pub fn companion<T: 'static>(&self, work: impl AsyncFnOnce(Context) -> T + 'static) {
         self.begin_beside(work, false);
     }

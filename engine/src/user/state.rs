@@ -126,7 +126,7 @@ impl UserState {
     pub(crate) fn cancel(&self) {
         self.stopping.set(true);
         self.body.cancel();
-        self.cancel_background();
+        self.cancel_background(|work| work.awaited);
     }
 
     /// As [`Self::cancel`], the ending included.
@@ -150,7 +150,7 @@ impl UserState {
         }
         // Work in the background is the user's: one that ends by itself awaits it.
         self.body.run(Box::pin(self.background_end())).await;
-        self.cancel_background();
+        self.cancel_background(|work| work.awaited);
         self.has_ended.set(true);
         ended();
         if let Some(ending) = ending
@@ -158,11 +158,12 @@ impl UserState {
         {
             panics.push(panic);
         }
+        self.cancel_background(|_| true);
         panics
     }
 
-    /// Wraps work that goes on beside the user's tasks and ends with the user at the latest; a user that ends by itself
-    /// awaits it, or drops it.
+    /// Wraps work that goes on beside the user's tasks. What is awaited, by a user that ends by itself, is over before the
+    /// ending; the rest is dropped behind it.
     pub(crate) fn background<T>(
         self: &Rc<Self>,
         work: impl Future<Output = T> + 'static,
@@ -170,7 +171,7 @@ impl UserState {
     ) -> impl Future<Output = Option<T>> + 'static {
         let cancel = Rc::new(Cancel::default());
         // A task that may still end may still begin work.
-        if self.body.cancelled.get() || self.has_ended.get() {
+        if awaited && (self.body.cancelled.get() || self.has_ended.get()) {
             cancel.cancel();
         }
         self.background.borrow_mut().push(Background { cancel: Rc::clone(&cancel), awaited });
@@ -185,9 +186,9 @@ impl UserState {
         }
     }
 
-    fn cancel_background(&self) {
+    fn cancel_background(&self, is_meant: impl Fn(&Background) -> bool) {
         let background = self.background.borrow().clone();
-        background.iter().for_each(|work| work.cancel.cancel());
+        background.iter().filter(|work| is_meant(work)).for_each(|work| work.cancel.cancel());
     }
 
     async fn background_end(&self) {
