@@ -9,6 +9,7 @@ pub(crate) mod names;
 mod sending;
 pub mod session;
 pub mod status;
+pub mod websocket;
 pub mod xmlrpc;
 
 use std::io;

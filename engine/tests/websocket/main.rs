@@ -1,0 +1,11 @@
+//! The WebSocket client of tasks in the simulated world: what it sends, what it is counted as, and every way a target can
+//! misbehave.
+
+#![cfg(not(loom))]
+
+mod background;
+mod closing;
+mod connecting;
+mod hostile;
+mod messages;
+mod world;
