@@ -133,7 +133,11 @@ impl Class {
     }
 
     async fn bare(&self, context: &Context) -> u64 {
-        let stream = self.endpoint.connect(context, TIMEOUT).await.expect("it listens");
+        let stream = self
+            .endpoint
+            .connect(context, TIMEOUT, || unreachable!("no TLS"))
+            .await
+            .expect("it listens");
         let mut http = HttpConnection::new(stream, http1::Limits::default(), TIMEOUT);
         least(async || {
             let permit = context.permit(1).await.expect("no bound");
@@ -152,7 +156,13 @@ impl Class {
             limits: Limits::default(),
             head_limits: http1::Limits::default(),
         };
-        let opened = WebSocketConnection::open(context, &self.endpoint, &self.upgrade, &options);
+        let opened = WebSocketConnection::open(
+            context,
+            &self.endpoint,
+            || unreachable!("no TLS"),
+            &self.upgrade,
+            &options,
+        );
         let mut connection = opened.await.expect("it listens");
         least(async || {
             let permit = context.permit(1).await.expect("no bound");

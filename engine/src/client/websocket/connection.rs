@@ -5,6 +5,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::client::endpoint::Endpoint;
 use crate::clock::nanos;
 use crate::outcome::{Failure, FailureKind};
 use crate::stream::{ReadHalf, Stream};
+use crate::tls::TlsClient;
 use crate::user::Context;
 
 /// Most unanswered bytes with which nobody watches the sending: they fit the least send buffer that Linux gives a socket
@@ -66,12 +68,13 @@ impl WebSocketConnection {
     pub async fn open(
         context: &Context,
         endpoint: &Endpoint,
+        client: impl FnOnce() -> Rc<TlsClient>,
         upgrade: &Upgrade,
         options: &OpenOptions,
     ) -> Result<Self, Failure> {
         let deadline_ns = context.now_ns().saturating_add(nanos(options.timeout));
         let connect_timeout = options.connect_timeout.min(options.timeout);
-        let stream = endpoint.connect(context, connect_timeout).await?;
+        let stream = endpoint.connect(context, connect_timeout, client).await?;
         Self::upgrade(context, stream, upgrade, options, deadline_ns).await
     }
 

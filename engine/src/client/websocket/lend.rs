@@ -92,7 +92,9 @@ impl WebSocket {
         let own = self.state.own_upgrade();
         let upgrade = own.as_deref().unwrap_or(&settings.upgrade);
         let (endpoint, options) = (&settings.endpoint, settings.open_options());
-        let opened = WebSocketConnection::open(&self.context, endpoint, upgrade, &options).await;
+        let client = || self.state.tls_client();
+        let opened =
+            WebSocketConnection::open(&self.context, endpoint, client, upgrade, &options).await;
         if let Err(failure) = &opened {
             self.unless_cancelled(failure).await;
         }

@@ -10,6 +10,7 @@ use super::connection::OpenOptions;
 use super::message::Matcher;
 use crate::client::endpoint::Endpoint;
 use crate::record::{EntryIndex, EntryKind};
+use crate::tls::TlsConfig;
 use crate::user::ShardContext;
 
 /// How WebSockets behave.
@@ -39,6 +40,8 @@ pub struct WebSocketOptions {
     pub inbox_messages_max: usize,
     /// Bytes of them.
     pub inbox_bytes_max: usize,
+    /// How TLS is spoken where the endpoint speaks it.
+    pub tls: TlsConfig,
     /// Seed of the waits after failed connections.
     pub seed: u64,
 }
@@ -59,6 +62,7 @@ impl Default for WebSocketOptions {
             push_name: "push".to_owned(),
             inbox_messages_max: 1_000,
             inbox_bytes_max: 1024 * 1024,
+            tls: TlsConfig::default(),
             seed: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! What the handles of one WebSocket share: its connection, its rules for messages, and those that wait.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -19,6 +19,7 @@ use crate::client::backoff::Backoff;
 use crate::clock::nanos;
 use crate::outcome::Failure;
 use crate::record::{EntryIndex, EntryKind, Exchange};
+use crate::tls::TlsClient;
 use crate::user::Context;
 
 /// Sees a message that no operation awaits; true when nobody else needs to.
@@ -48,6 +49,8 @@ pub(super) struct State {
     sent_ids: RefCell<SentIds>,
     /// Counts pings, so that each has a payload of its own.
     pub(super) pings: Cell<u64>,
+    /// The user's side of TLS, made for the first connection that needs it.
+    tls: OnceCell<Rc<TlsClient>>,
     backoff: RefCell<Backoff>,
     /// No connection is made before this moment, because the last one failed.
     pub(super) rests_until_ns: Cell<u64>,
@@ -67,9 +70,15 @@ impl State {
             inbox: RefCell::default(),
             sent_ids: RefCell::default(),
             pings: Cell::default(),
+            tls: OnceCell::new(),
             backoff: RefCell::new(backoff),
             rests_until_ns: Cell::default(),
         }
+    }
+
+    pub(super) fn tls_client(&self) -> Rc<TlsClient> {
+        let new = || Rc::new(TlsClient::new(self.settings.options.tls.clone()));
+        Rc::clone(self.tls.get_or_init(new))
     }
 
     pub(super) fn add_rules(&self, add: impl FnOnce(&mut Rules)) {
