@@ -1,10 +1,12 @@
-//! URL mode: users that send one request over and over, as fast as the target answers.
+//! URL mode: users that do one thing over and over, as fast as the target answers.
 //!
-//! Each user has one connection and keeps up to `pipeline` requests outstanding on it. Everything that can be made
-//! before the load is: request bytes (for a whole batch), entry indices, addresses. The workload is shared by the
-//! shards and each makes a copy of its own, so that not even a reference count travels between CPUs.
+//! Each user has one connection: of HTTP ([`http`]), with up to `pipeline` requests outstanding on it, or of WebSocket
+//! ([`websocket`]), with a message that is sent again once the next one has come. Everything that can be made before the
+//! load is: bytes (for a whole batch), entry indices, addresses. The workload is shared by the shards and each makes a copy
+//! of its own, so that not even a reference count travels between CPUs.
 
-mod user;
+mod http;
+mod websocket;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,15 +20,15 @@ use loadr_engine::spawn::dispatch::ClassShare;
 use loadr_engine::tls::TlsConfig;
 use loadr_engine::user::{Context, ShardContext, UserClass, UserLife, Workload};
 use loadr_protocols::http1::{Limits, RequestKind, RequestTemplate};
+use loadr_protocols::websocket::{PreparedMessage, Upgrade};
 use rustls::pki_types::ServerName;
 
-use user::UrlUser;
+use http::UrlUser;
+use websocket::{WebSocketTarget, WebSocketUser};
 
 /// One URL and how to reach it.
 #[derive(Clone, Debug)]
 pub struct UrlTarget {
-    /// Method shown in the report.
-    pub method: String,
     /// Name shown in the report.
     pub name: String,
     /// Where connections go, as `host:port` or a socket's path.
@@ -35,10 +37,39 @@ pub struct UrlTarget {
     pub server_name: Option<ServerName<'static>>,
     /// Addresses to try, in order.
     pub addresses: Vec<Address>,
+    /// What is done there.
+    pub exchange: UrlExchange,
+}
+
+/// What is done with a URL.
+#[derive(Clone, Debug)]
+pub enum UrlExchange {
+    /// A request is sent.
+    Http(HttpExchange),
+    /// A message is sent, and the next one that comes is its answer; without one, users listen.
+    WebSocket(WebSocketExchange),
+}
+
+/// A request that is sent over and over.
+#[derive(Clone, Debug)]
+pub struct HttpExchange {
+    /// Method shown in the report.
+    pub method: String,
     /// The request.
     pub request: RequestTemplate,
     /// The request that also asks the target to close the connection.
     pub request_closing: RequestTemplate,
+}
+
+/// A message that is sent over and over.
+#[derive(Clone, Debug)]
+pub struct WebSocketExchange {
+    /// The handshake of each connection.
+    pub upgrade: Upgrade,
+    /// The message, if there is one.
+    pub message: Option<PreparedMessage>,
+    /// The same compressed, for connections that have agreed on it.
+    pub compressed: Option<PreparedMessage>,
 }
 
 /// What every user of a URL-mode run does.
@@ -48,7 +79,7 @@ pub struct UrlWorkload {
     pub targets: Vec<UrlTarget>,
     /// Requests that a user keeps outstanding on its connection, at least 1.
     pub pipeline: u64,
-    /// Requests after which a user opens a new connection.
+    /// Requests, or messages, after which a user opens a new connection.
     pub requests_per_connection: Option<u64>,
     /// Time from an exchange's start to the last byte of its response.
     pub timeout: Duration,
@@ -70,26 +101,60 @@ impl Workload for UrlWorkload {
     }
 
     fn prepare(&self, shard: &ShardContext) -> Vec<Rc<dyn UserClass>> {
-        let batch = usize::try_from(self.pipeline).unwrap_or(1);
-        let targets = self.targets.iter().map(|target| PreparedTarget::new(shard, target, batch));
-        vec![Rc::new(UrlClass { targets: targets.collect(), workload: self.clone() })]
+        let targets = self.targets.iter().map(|target| self.prepared(shard, target));
+        vec![Rc::new(UrlClass { targets: targets.collect(), workload: Rc::new(self.clone()) })]
+    }
+}
+
+impl UrlWorkload {
+    fn prepared(&self, shard: &ShardContext, target: &UrlTarget) -> PreparedTarget {
+        let endpoint = Endpoint::new(shard, &target.authority, target.addresses.clone());
+        let endpoint = match &target.server_name {
+            Some(name) => endpoint.secured(shard, &target.authority, name.clone()),
+            None => endpoint,
+        };
+        match &target.exchange {
+            UrlExchange::Http(http) => {
+                let batch = usize::try_from(self.pipeline).unwrap_or(1);
+                let entry = shard.entry(EntryKind::Exchange, &http.method, &target.name);
+                PreparedTarget::Http(Rc::new(HttpTarget::new(endpoint, entry, http, batch)))
+            }
+            UrlExchange::WebSocket(websocket) => PreparedTarget::WebSocket(Rc::new(
+                WebSocketTarget::new(shard, endpoint, target, websocket),
+            )),
+        }
     }
 }
 
 /// The users of one shard.
 struct UrlClass {
     targets: Vec<PreparedTarget>,
-    workload: UrlWorkload,
+    workload: Rc<UrlWorkload>,
 }
 
 impl UserClass for UrlClass {
     fn start(self: Rc<Self>, context: Context) -> UserLife {
-        UserLife::new(UrlUser::new(self, context).live())
+        let index = (context.user_index() % self.targets.len() as u64) as usize;
+        let workload = Rc::clone(&self.workload);
+        match &self.targets[index] {
+            PreparedTarget::Http(target) => {
+                UserLife::new(UrlUser::new(Rc::clone(target), workload, context).live())
+            }
+            PreparedTarget::WebSocket(target) => {
+                UserLife::new(WebSocketUser::new(Rc::clone(target), workload, context).live())
+            }
+        }
     }
 }
 
 /// A target with everything that its users share on one shard.
-struct PreparedTarget {
+enum PreparedTarget {
+    Http(Rc<HttpTarget>),
+    WebSocket(Rc<WebSocketTarget>),
+}
+
+/// A target that speaks HTTP.
+struct HttpTarget {
     endpoint: Endpoint,
     entry: EntryIndex,
     kind: RequestKind,
@@ -99,20 +164,16 @@ struct PreparedTarget {
     closing: Bytes,
 }
 
-impl PreparedTarget {
-    fn new(shard: &ShardContext, target: &UrlTarget, batch: usize) -> Self {
-        let endpoint = Endpoint::new(shard, &target.authority, target.addresses.clone());
+impl HttpTarget {
+    fn new(endpoint: Endpoint, entry: EntryIndex, http: &HttpExchange, batch: usize) -> Self {
         Self {
-            endpoint: match &target.server_name {
-                Some(name) => endpoint.secured(shard, &target.authority, name.clone()),
-                None => endpoint,
-            },
-            entry: shard.entry(EntryKind::Exchange, &target.method, &target.name),
-            kind: target.request.kind(),
+            endpoint,
+            entry,
+            kind: http.request.kind(),
             // Copies, not clones: the count of a shared one would be written by every shard.
-            batch: Bytes::copy_from_slice(&target.request.repeated(batch)),
-            request_bytes: target.request.bytes().len(),
-            closing: Bytes::copy_from_slice(target.request_closing.bytes()),
+            batch: Bytes::copy_from_slice(&http.request.repeated(batch)),
+            request_bytes: http.request.bytes().len(),
+            closing: Bytes::copy_from_slice(http.request_closing.bytes()),
         }
     }
 

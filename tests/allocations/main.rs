@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::net::TcpStream;
 use glommio::{LocalExecutorBuilder, Placement};
-use loadr::url_mode::{UrlTarget, UrlWorkload};
+use loadr::url_mode::{HttpExchange, UrlExchange, UrlTarget, UrlWorkload};
 use loadr_engine::client::session::StatusRule;
 use loadr_engine::coordinator::{EndedBy, Phase, RunPlan};
 use loadr_engine::run::Run;
@@ -95,13 +95,15 @@ fn request(close: bool) -> RequestTemplate {
 
 fn workload(address: SocketAddr, pipeline: u64) -> Counted {
     let target = UrlTarget {
-        method: "GET".to_owned(),
         name: "/".to_owned(),
         authority: address.to_string(),
         server_name: None,
         addresses: vec![Address::Tcp(address)],
-        request: request(false),
-        request_closing: request(true),
+        exchange: UrlExchange::Http(HttpExchange {
+            method: "GET".to_owned(),
+            request: request(false),
+            request_closing: request(true),
+        }),
     };
     Counted(UrlWorkload {
         targets: vec![target],

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use loadr::url_mode::{UrlTarget, UrlWorkload};
+use loadr::url_mode::{HttpExchange, UrlExchange, UrlTarget, UrlWorkload};
 use loadr_engine::client::session::StatusRule;
 use loadr_engine::coordinator::{EndedBy, RunOutcome, RunPlan};
 use loadr_engine::outcome::FailureKind;
@@ -93,13 +93,15 @@ impl Case {
             builder.connection_close(close).build().expect("a plain request")
         };
         let target = UrlTarget {
-            method: "GET".into(),
             name: "/sim".into(),
             authority: "sim:80".into(),
             server_name: None,
             addresses: vec![address()],
-            request: request(false),
-            request_closing: request(true),
+            exchange: UrlExchange::Http(HttpExchange {
+                method: "GET".to_owned(),
+                request: request(false),
+                request_closing: request(true),
+            }),
         };
         UrlWorkload {
             targets: vec![target],

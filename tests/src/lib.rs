@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod node;
 pub mod program;
 pub mod python;
 pub mod runtimes;

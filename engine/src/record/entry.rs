@@ -13,7 +13,8 @@ pub enum EntryKind {
     Exchange,
     /// Connections made: shown beside the exchanges, and never summed with them.
     Connection,
-    /// TLS handshakes, which follow upon connections: shown beside the exchanges, and never summed with them.
+    /// TLS handshakes and WebSocket upgrades, which follow upon connections: shown beside the exchanges, and never summed
+    /// with them.
     Handshake,
     /// Tasks executed: shown beside the exchanges that they make, and never summed with them.
     Task,

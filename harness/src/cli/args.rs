@@ -9,6 +9,7 @@ mod output;
 mod scenario;
 mod tls;
 mod values;
+mod websocket;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) use output::{LogLevel, OutputArgs};
 pub(crate) use scenario::{ScenarioArgs, TaskStats};
 pub(crate) use tls::TlsArgs;
 use values::{parse_run_time, parse_timeout, pipeline_depth, positive, positive_rate};
+pub(crate) use websocket::WebSocketArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +34,8 @@ Examples:
   loadr-bench http://127.0.0.1:8080/ -n 100000           exactly 100000 requests
   loadr-bench http://127.0.0.1:8080/api -X POST --body '{\"a\":1}' -H 'Content-Type: application/json'
   loadr-bench http://127.0.0.1:8080/ -t 1m --warm-up 5s --save run.json --csv run
+  loadr-bench ws://127.0.0.1:8080/ws --message hello -u 1000 -t 10s
+  loadr-bench https://127.0.0.1:8443/ --cacert authority.pem -t 30s
   loadr-bench -f shop.toml -H http://127.0.0.1:8080 -u 100 -r 10 -t 5m --fail-if 'p99 > 200ms'
   loadr-bench check shop.toml                            what is wrong with a scenario file
 
@@ -187,6 +191,9 @@ pub(crate) struct LoadArgs {
     /// Status codes that are successes, separated by commas [default: 200 to 399]
     #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(200..=999), help_heading = "Request")]
     pub(crate) expect_status: Vec<u16>,
+
+    #[command(flatten)]
+    pub(crate) websocket: WebSocketArgs,
 
     #[command(flatten)]
     pub(crate) tls: TlsArgs,

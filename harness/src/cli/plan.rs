@@ -5,6 +5,7 @@
 mod test;
 mod tls;
 mod urls;
+mod websocket;
 
 pub(crate) use test::classes;
 
@@ -21,6 +22,7 @@ use loadr_engine::spawn::dispatch::SpawnRateError;
 use loadr_engine::tls::TlsConfigError;
 use loadr_engine::user::Workload;
 use loadr_protocols::http1::RequestError;
+use loadr_protocols::websocket::UpgradeError;
 use serde_json::Value;
 
 use super::args::{CheckArgs, LoadArgs, OutputArgs, RuntimeArg};
@@ -30,6 +32,7 @@ use crate::report::units::counted;
 use crate::test_source::TestError;
 use tls::{TlsFileError, tls_config};
 use urls::PIPELINE_BYTES_MAX;
+use websocket::{WebSocketError, refuse_websocket_flags, websocket_exchange};
 
 /// Everything a run needs, checked.
 pub(crate) struct Plan {
@@ -110,6 +113,10 @@ pub(crate) enum PlanError {
     Tls(#[from] TlsConfigError),
     #[error(transparent)]
     TlsFile(#[from] TlsFileError),
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
+    #[error(transparent)]
+    Upgrade(#[from] UpgradeError),
     #[error("--host is not used: every URL is whole already; give paths, such as /index.html")]
     HostUnused,
     #[error(

@@ -16,7 +16,7 @@ use super::settings::{self, Merged, Surroundings};
 use super::{Invocation, Program, absent, refuse};
 
 /// What only a URL needs, by its flag: a scenario says it for itself.
-const URLS_ONLY: [&str; 10] = [
+const URLS_ONLY: [&str; 15] = [
     "urls_file",
     "connect_to",
     "unix_socket",
@@ -27,6 +27,11 @@ const URLS_ONLY: [&str; 10] = [
     "no_keepalive",
     "requests_per_connection",
     "expect_status",
+    "message",
+    "message_file",
+    "binary",
+    "subprotocol",
+    "compress",
 ];
 
 /// A command line that asks for a run.

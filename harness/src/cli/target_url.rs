@@ -12,7 +12,9 @@ use url::{Host, Url};
 pub(crate) enum UrlError {
     #[error("'{url}' is not a URL: {reason}")]
     Malformed { url: String, reason: String },
-    #[error("'{url}': the scheme {scheme}:// is not supported, only http:// and https://")]
+    #[error(
+        "'{url}': the scheme {scheme}:// is not supported, only http://, https://, ws:// and wss://"
+    )]
     Scheme { url: String, scheme: String },
     #[error("'{url}' has no host")]
     HostMissing { url: String },
@@ -29,10 +31,14 @@ pub(crate) enum UrlError {
 pub(crate) enum Scheme {
     Http,
     Https,
+    /// WebSocket.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
 }
 
 impl Scheme {
-    const ALL: [Self; 2] = [Self::Http, Self::Https];
+    const ALL: [Self; 4] = [Self::Http, Self::Https, Self::Ws, Self::Wss];
 
     fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scheme| scheme.as_str() == name)
@@ -42,12 +48,18 @@ impl Scheme {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
         }
     }
 
     /// Over TLS.
     pub(crate) fn is_secure(self) -> bool {
-        matches!(self, Self::Https)
+        matches!(self, Self::Https | Self::Wss)
+    }
+
+    pub(crate) fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
     }
 }
 

@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 
 use super::{
     Plan, PlanError, SEED_DEFAULT, check_descriptors, no_more_than_users, notice_of_shared_cpus,
-    place_shards, run_plan, tls_config,
+    place_shards, refuse_websocket_flags, run_plan, tls_config, websocket_exchange,
 };
 use crate::cli::args::LoadArgs;
 use crate::cli::target_url::{TargetUrl, resolve, split_host_port};
 use crate::report::units::counted;
-use crate::url_mode::{UrlTarget, UrlWorkload};
+use crate::url_mode::{HttpExchange, UrlExchange, UrlTarget, UrlWorkload};
 
 /// Users of a run that nobody gave a number.
 const USERS_DEFAULT: u64 = 64;
@@ -66,10 +66,15 @@ impl Plan {
     }
 }
 
+/// What a place has entries for that nobody asked for: connections, handshakes of two kinds, upgrades.
+const ENTRIES_PER_PLACE: usize = 4;
+
 /// The names that may be reported, beside those of connections, which nobody asked for.
 fn names_max(args: &LoadArgs, targets: &[UrlTarget]) -> usize {
     let authorities: BTreeSet<&str> = targets.iter().map(|target| &*target.authority).collect();
-    usize::try_from(args.max_names).unwrap_or(usize::MAX).saturating_add(authorities.len())
+    usize::try_from(args.max_names)
+        .unwrap_or(usize::MAX)
+        .saturating_add(authorities.len() * ENTRIES_PER_PLACE)
 }
 
 /// The users asked for, but no more than there are requests to make.
@@ -124,6 +129,9 @@ impl Targets {
             urls.iter().map(|url| TargetUrl::parse(url, args.host.as_deref())).collect();
         let parsed = parsed?;
         let body = read_body(args)?;
+        if !parsed.iter().any(|url| url.scheme.is_websocket()) {
+            refuse_websocket_flags(args)?;
+        }
         let one_origin = parsed.iter().all(|url| url.origin() == parsed[0].origin());
         let tls = tls_config(&args.tls, parsed.iter().any(|url| url.scheme.is_secure()))?;
         let mut local = true;
@@ -133,7 +141,6 @@ impl Targets {
                 let (authority, addresses) = destination(args, url)?;
                 local &= addresses.iter().all(is_local);
                 Ok(UrlTarget {
-                    method: args.method.clone(),
                     // As Locust's HttpUser names samples; the origin is told only where there are several.
                     name: match one_origin {
                         true => url.path_and_query.clone(),
@@ -145,13 +152,27 @@ impl Targets {
                     },
                     authority,
                     addresses,
-                    request: request(args, url, body.clone(), args.no_keepalive)?,
-                    request_closing: request(args, url, body.clone(), true)?,
+                    exchange: exchange(args, url, body.clone())?,
                 })
             })
             .collect();
         Ok(Self { list: list?, local, tls })
     }
+}
+
+fn exchange(
+    args: &LoadArgs,
+    url: &TargetUrl,
+    body: Option<Bytes>,
+) -> Result<UrlExchange, PlanError> {
+    if url.scheme.is_websocket() {
+        return websocket_exchange(args, url).map(UrlExchange::WebSocket);
+    }
+    Ok(UrlExchange::Http(HttpExchange {
+        method: args.method.clone(),
+        request: request(args, url, body.clone(), args.no_keepalive)?,
+        request_closing: request(args, url, body, true)?,
+    }))
 }
 
 fn is_local(address: &Address) -> bool {
@@ -218,7 +239,7 @@ fn request(
     Ok(builder.build()?)
 }
 
-fn parse_headers(lines: &[String]) -> Result<Vec<(&str, &str)>, PlanError> {
+pub(super) fn parse_headers(lines: &[String]) -> Result<Vec<(&str, &str)>, PlanError> {
     lines
         .iter()
         .map(|line| match line.split_once(':') {
@@ -252,7 +273,8 @@ fn workload(
         return Err(PlanError::PipelineWithoutKeepAlive(args.pipeline));
     }
     for target in &targets {
-        let request_bytes = target.request.bytes().len();
+        let UrlExchange::Http(http) = &target.exchange else { continue };
+        let request_bytes = http.request.bytes().len();
         if args.pipeline > 1
             && args.pipeline.saturating_mul(request_bytes as u64) > PIPELINE_BYTES_MAX
         {

@@ -1,4 +1,4 @@
-//! One user of URL mode.
+//! One user of a URL that speaks HTTP.
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -12,15 +12,15 @@ use loadr_engine::record::Exchange;
 use loadr_engine::tls::TlsClient;
 use loadr_engine::user::Context;
 
-use super::{PreparedTarget, UrlClass};
+use super::{HttpTarget, UrlWorkload};
 
 /// How long a target is given to close a connection after it was agreed to be closed, in nanoseconds.
 const CLOSE_WAIT_NS: u64 = 100_000_000;
 
 pub(super) struct UrlUser {
-    class: Rc<UrlClass>,
+    target: Rc<HttpTarget>,
+    workload: Rc<UrlWorkload>,
     context: Context,
-    target: usize,
     /// Start of each exchange that has begun and not ended, in order.
     starts: VecDeque<u64>,
     backoff: Backoff,
@@ -69,10 +69,10 @@ enum Next {
 }
 
 impl UrlUser {
-    pub(super) fn new(class: Rc<UrlClass>, context: Context) -> Self {
-        let target = (context.user_index() % class.targets.len() as u64) as usize;
-        let backoff = Backoff::new(class.workload.seed ^ context.user_index());
-        Self { class, context, target, starts: VecDeque::new(), backoff, tls: OnceCell::new() }
+    pub(super) fn new(target: Rc<HttpTarget>, workload: Rc<UrlWorkload>, context: Context) -> Self {
+        let backoff = Backoff::new(workload.seed ^ context.user_index());
+        let (starts, tls) = (VecDeque::new(), OnceCell::new());
+        Self { target, workload, context, starts, backoff, tls }
     }
 
     pub(super) async fn live(mut self) {
@@ -91,13 +91,11 @@ impl UrlUser {
     }
 
     async fn connect(&self) -> Result<Line, Unconnected> {
-        let class = &*self.class;
+        let workload = &*self.workload;
         let start_ns = self.context.now_ns();
-        let endpoint = &class.targets[self.target].endpoint;
-        let connect_timeout = class.workload.connect_timeout;
-        match endpoint.connect(&self.context, connect_timeout, || self.tls_client()).await {
+        let (endpoint, timeout) = (&self.target.endpoint, workload.connect_timeout);
+        match endpoint.connect(&self.context, timeout, || self.tls_client()).await {
             Ok(stream) => {
-                let workload = &class.workload;
                 let http = HttpConnection::new(stream, workload.limits, workload.timeout);
                 Ok(Line { http, sent: 0, outstanding: 0 })
             }
@@ -106,7 +104,7 @@ impl UrlUser {
     }
 
     fn tls_client(&self) -> Rc<TlsClient> {
-        let new = || Rc::new(TlsClient::new(self.class.workload.tls.clone()));
+        let new = || Rc::new(TlsClient::new(self.workload.tls.clone()));
         Rc::clone(self.tls.get_or_init(new))
     }
 
@@ -170,7 +168,7 @@ impl UrlUser {
 
     /// Draws permits for the free places of the pipeline; returns how many requests are to be sent.
     async fn begin(&mut self, line: &Line) -> u64 {
-        let workload = &self.class.workload;
+        let workload = &*self.workload;
         let unsent = (self.starts.len() - line.outstanding) as u64;
         let room = workload.pipeline - self.starts.len() as u64;
         let left = workload.requests_per_connection.map_or(u64::MAX, |limit| limit - line.sent);
@@ -188,8 +186,7 @@ impl UrlUser {
 
     /// Sends `count` requests and waits for the oldest response.
     async fn exchange(&mut self, line: &mut Line, count: u64) -> Result<Response, Failure> {
-        let class = &*self.class;
-        let target = &class.targets[self.target];
+        let target = &*self.target;
         line.sent += count;
         line.outstanding += count as usize;
         let requests = target.requests(count as usize, self.is_used_up(line));
@@ -201,13 +198,13 @@ impl UrlUser {
     #[inline]
     fn set_deadline(&self, line: &Line) {
         if let Some(start_ns) = self.starts.front() {
-            let timeout_ns = loadr_engine::clock::nanos(self.class.workload.timeout);
+            let timeout_ns = loadr_engine::clock::nanos(self.workload.timeout);
             line.http.set_deadline(start_ns.saturating_add(timeout_ns));
         }
     }
 
     fn is_used_up(&self, line: &Line) -> bool {
-        self.class.workload.requests_per_connection.is_some_and(|limit| line.sent >= limit)
+        self.workload.requests_per_connection.is_some_and(|limit| line.sent >= limit)
     }
 
     /// Ends the oldest outstanding exchange with its response.
@@ -216,8 +213,8 @@ impl UrlUser {
         line.outstanding -= 1;
         let start_ns =
             self.starts.pop_front().expect("the decoder refuses a response more than awaited");
-        let target = &self.class.targets[self.target];
-        let accepted = self.class.workload.expected_status.accepts(response.status);
+        let target = &*self.target;
+        let accepted = self.workload.expected_status.accepts(response.status);
         let exchange = Exchange {
             start_ns,
             end_ns: response.end_ns,
@@ -244,7 +241,7 @@ impl UrlUser {
             // The run's end cut them off: they stay in flight and are reported as such.
             return Next::End;
         }
-        let target: &PreparedTarget = &self.class.targets[self.target];
+        let target = &*self.target;
         let end_ns = self.context.now_ns();
         for start_ns in self.starts.drain(..) {
             let sent = left.sent > 0;
