@@ -10,6 +10,7 @@ mod closed_connections;
 mod outages;
 mod shards;
 mod silence;
+mod xmlrpc;
 
 use std::time::Duration;
 

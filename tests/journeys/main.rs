@@ -2,7 +2,8 @@
 //!
 //! Each example of crate `loadr`, in Rust and as a scenario file, is run against both shops: the model in Flask, and the
 //! one in the bundled target. The table of a journey says which of our names stand for which of the shop's routes,
-//! `OURS + OURS = ROUTE + ROUTE`, each with its method; what we measure and the shop cannot see stands by itself.
+//! `OURS + OURS = ROUTE + ROUTE`, each with its method; what we measure and the shop cannot see stands by itself. The
+//! examples of other protocols are run against servers of theirs.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ macro_rules! in_each_shop {
 mod both_shops;
 mod rust_examples;
 mod scenario_files;
+mod xmlrpc;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
 //! Real programs of others: nginx and Python's `http.server`, whose own logs say what was asked of them, and Locust,
-//! whose dispatcher ours is compared with.
+//! whose dispatcher ours is compared with; and Python's `xmlrpc.client`, which reads what ours writes.
 //!
 //! Each server is a child process on a free port with its files in a temporary folder. One that is not installed makes
 //! the tests fail: `tools/test` installs it.
@@ -9,6 +9,7 @@
 mod dispatch;
 mod nginx;
 mod python;
+mod xmlrpc;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -14,6 +14,7 @@ pub mod runtimes;
 pub mod saved;
 pub mod scripted;
 pub mod shop;
+pub mod xmlrpc;
 
 use std::path::{Path, PathBuf};
 
