@@ -20,12 +20,17 @@ pub use measure::Traffic;
 pub(crate) use state::UserState;
 
 use std::future::Future;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
+use crate::clock::nanos;
 use crate::record::{EntryIndex, EntryKind};
 use crate::shard::Shard;
 use crate::spawn::dispatch::ClassShare;
+use crate::stream::Stream;
 
 /// Something that a user does.
 pub type UserFuture = Pin<Box<dyn Future<Output = ()>>>;
@@ -93,6 +98,30 @@ impl ShardContext {
     /// The entry that exchanges of `method` and `name` are counted under, on this shard.
     pub fn entry(&self, kind: EntryKind, method: &str, name: &str) -> EntryIndex {
         self.shard.recorder().entry(kind, method, name)
+    }
+
+    /// Nanoseconds since the run's origin.
+    pub fn now_ns(&self) -> u64 {
+        self.shard.now_ns()
+    }
+
+    /// Waits, as a task of the shard and of no user.
+    pub async fn sleep(&self, duration: Duration) {
+        self.shard.sleep_until(self.now_ns().saturating_add(nanos(duration))).await;
+    }
+
+    /// Runs `task` beside the shard's users, to its end: nobody stops it, so it waits for nothing that may never come.
+    /// Streams are such that they end with the run.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.shard.spawn(task);
+    }
+
+    /// Takes over a socket that is connected already, such as one end of a pair whose other end a program has.
+    ///
+    /// # Errors
+    /// What the system says; `Unsupported` in the simulation, which has no sockets.
+    pub fn adopt(&self, socket: UnixStream) -> io::Result<Stream> {
+        self.shard.adopt(socket)
     }
 
     /// How tasks are counted.

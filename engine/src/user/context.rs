@@ -4,6 +4,7 @@ mod off_shard;
 
 pub use off_shard::Timed;
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -288,6 +289,15 @@ impl Context {
     /// Waits within a task until a moment, in nanoseconds since the run's origin; not at all where it has passed.
     pub async fn sleep_until(&self, deadline_ns: u64) {
         self.shard.sleep_until(deadline_ns).await;
+    }
+
+    /// What `work` comes to within `time`; `None`, and `work` dropped, where it takes longer.
+    pub async fn within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let expired = async {
+            self.sleep(time).await;
+            None
+        };
+        futures_lite::future::or(async { Some(work.await) }, expired).await
     }
 
     /// Waits between tasks; a user that is told to stop meanwhile ends there.
