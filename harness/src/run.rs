@@ -68,7 +68,7 @@ pub(crate) fn execute(mut plan: Plan) -> Result<u8, RunError> {
     Events::fire(&plan.events.test_start, role);
     let outcome = Drive::new(run, &plan, &mut sinks, &mut interrupt, &mut watch).until_the_end();
     // Those of a shard that was given up have nobody else to end them.
-    scenario::kill_programs();
+    scenario::end_programs();
     interrupt.arm();
     Events::fire(&plan.events.test_stop, role);
     let usage = GeneratorUsage::measure(&steal);

@@ -35,7 +35,7 @@ use toml::de::DeTable;
 pub use error::{Problem, Problems, ScenarioError};
 pub(crate) use front_end::ScenarioFrontEnd;
 pub use model::Scenario;
-pub(crate) use run::kill_programs;
+pub(crate) use run::{end_programs, kill_programs};
 pub use show::show;
 
 use fields::Reader;

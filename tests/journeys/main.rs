@@ -16,6 +16,7 @@ macro_rules! in_each_shop {
 }
 
 mod both_shops;
+mod drivers;
 mod rust_examples;
 mod scenario_files;
 mod xmlrpc;

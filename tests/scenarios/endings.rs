@@ -64,7 +64,7 @@ fn hanging() -> Scenario {
 }
 
 /// The programs that have noted their numbers, once there are `count`.
-fn await_programs(folder: &Path, count: usize) -> Vec<Pid> {
+pub(super) fn await_programs(folder: &Path, count: usize) -> Vec<Pid> {
     let begun = Instant::now();
     loop {
         let text = std::fs::read_to_string(folder.join("pids")).unwrap_or_default();
@@ -79,7 +79,7 @@ fn await_programs(folder: &Path, count: usize) -> Vec<Pid> {
 }
 
 /// A group without a living member: its leader may still be a zombie of somebody else's.
-fn expect_gone(groups: &[Pid]) {
+pub(super) fn expect_gone(groups: &[Pid]) {
     let begun = Instant::now();
     while groups.iter().any(|pid| is_alive(*pid)) {
         assert!(begun.elapsed() < Duration::from_secs(10), "a program was left behind");

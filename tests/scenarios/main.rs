@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod budgets;
+mod drivers;
 mod endings;
 mod outputs;
 

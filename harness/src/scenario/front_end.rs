@@ -66,6 +66,7 @@ fn sends_to_paths(steps: &Steps) -> bool {
         Step::Repeat(repeat) => sends_to_paths(&repeat.steps),
         Step::If(branch) => sends_to_paths(&branch.then) || sends_to_paths(&branch.otherwise),
         Step::Command(_)
+        | Step::DriverCall(_)
         | Step::Think(_)
         | Step::Set(_)
         | Step::Log(_)

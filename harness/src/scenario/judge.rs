@@ -102,6 +102,9 @@ impl Check {
                 format!("the body is no JSON with {}", pointer.text())
             }
             (Subject::Json(pointer), None) => format!("no {} in the body", pointer.text()),
+            (Subject::Json(pointer), Some(found)) if pointer.text().is_empty() => {
+                format!("the body is {}", shortened(&found.value()))
+            }
             (Subject::Header(name), None) => format!("no header {name}"),
             (Subject::Json(pointer), Some(found)) => {
                 format!("{} is {}", pointer.text(), shortened(&found.value()))

@@ -1,6 +1,7 @@
 //! A scenario as data: what a file comes to once it has been checked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loadr_engine::spawn::shape::LoadShape;
@@ -102,6 +103,34 @@ pub struct Class {
     pub counters: Vec<String>,
     /// The feeds drawn from, by slot.
     pub feeds: Vec<FeedIndex>,
+    /// The program that its users' calls go to.
+    pub driver: Option<Arc<Driver>>,
+}
+
+/// A program that answers calls, one JSON line each; the protocol is that of `harness/scenarios.md`, "Drivers".
+#[derive(Clone, Debug, PartialEq)]
+pub struct Driver {
+    /// The program, which is looked up in `PATH`, and its arguments.
+    pub arguments: Vec<String>,
+    /// Variables added to the environment.
+    pub environment: Vec<(String, String)>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// Who has a process of its own.
+    pub per: DriverPer,
+    /// Longest time to an answer where the call does not say.
+    pub timeout: Duration,
+    /// It says when it is ready; until then it is starting.
+    pub says_ready: bool,
+}
+
+/// Who has a driver's process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverPer {
+    /// Every user.
+    User,
+    /// All users of the class on a shard together.
+    Shard,
 }
 
 /// Code that runs from beginning to end: a task, `on_start` or `on_stop`.
@@ -137,4 +166,6 @@ pub enum LabelKind {
     Operation,
     /// A program that is run.
     Command,
+    /// A call that a driver answers.
+    Call,
 }

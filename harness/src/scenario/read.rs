@@ -7,6 +7,7 @@ mod class;
 mod command;
 mod control;
 mod data;
+mod driver;
 mod poll;
 mod request;
 mod response;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use driver::FoundDriver;
+
 use super::data::ReadFeed;
 use super::fields::{Fields, Item, Reader};
 use super::model::{Class, EntryLabel, EntrySlot, LabelKind, Scenario, Settings, TaskStats};
@@ -34,7 +37,7 @@ pub(super) fn scenario<'a>(reader: &'a Reader<'a>, table: &'a DeTable<'a>) -> Op
     let fields = Fields::new(reader, table, 0, "the file");
     let shared = Shared::default();
     let mut feeds = shared_feeds(reader, &fields);
-    let defaults = Defaults::read(&fields);
+    let defaults = Defaults::read(reader, &fields);
     let host = fields.item("host").and_then(|item| host(reader, &item));
     let settings = fields.item("run").and_then(|item| settings(&item)).unwrap_or_default();
     let (fail_if, abort_on) =
@@ -100,14 +103,16 @@ struct Defaults<'a> {
     headers: Vec<Item<'a>>,
     variables: Vec<Item<'a>>,
     timeout: Option<std::time::Duration>,
+    driver: FoundDriver,
 }
 
 impl<'a> Defaults<'a> {
-    fn read(fields: &Fields<'a>) -> Self {
+    fn read(reader: &Reader<'_>, fields: &Fields<'a>) -> Self {
         Self {
             headers: fields.entries("headers"),
             variables: fields.entries("variables"),
             timeout: fields.duration("timeout"),
+            driver: FoundDriver::read(reader, fields),
         }
     }
 }

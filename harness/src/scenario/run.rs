@@ -7,11 +7,14 @@
 //! - `code`: steps made ready for a shard. `calls`: requests among them, and `pieces`, what their slots are.
 //! - `user`: one user's state, and the walk through its steps. `rows`: the data that it draws.
 //! - `send`: requests sent and judged. `poll`: operations waited for. `command`: programs, run off the shard by `child`.
+//! - `driver`: programs that answer calls. `groups`: how programs of either kind come to their ends.
 
 mod calls;
 mod child;
 mod code;
 mod command;
+mod driver;
+mod groups;
 mod pieces;
 mod poll;
 mod rows;
@@ -20,5 +23,5 @@ mod send;
 mod tests;
 mod user;
 
-pub(crate) use child::kill_all as kill_programs;
 pub(super) use code::Actors;
+pub(crate) use groups::{end_all as end_programs, kill_all as kill_programs};

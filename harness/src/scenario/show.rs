@@ -5,9 +5,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::model::{Action, ActionIndex, Class, Order, Scenario, TaskBody, TaskSetModel, WaitTime};
+use super::model::{
+    Action, ActionIndex, Class, DriverPer, Order, Scenario, TaskBody, TaskSetModel, WaitTime,
+};
 use super::step::{
-    Auth, Body, Command, Exit, LoopCondition, PartContent, Poll, Request, RequestName, Step, Think,
+    Auth, Body, Command, DriverCall, Exit, LoopCondition, PartContent, Poll, Request, RequestName,
+    Step, Think,
 };
 use super::template::Template;
 
@@ -52,6 +55,13 @@ impl<'a> Listing<'a> {
         };
         self.line(format!("{} ({share}, waits {})", model.name, wait(&model.wait)));
         self.inside(|listing| {
+            if let Some(driver) = &class.driver {
+                let each = match driver.per {
+                    DriverPer::User => "user",
+                    DriverPer::Shard => "shard",
+                };
+                listing.line(format!("driver {}, one for each {each}", driver.arguments.join(" ")));
+            }
             if let [_, ..] = &*class.initial.steps {
                 listing.action("at first", &class.initial);
             }
@@ -102,6 +112,7 @@ impl<'a> Listing<'a> {
             Step::Request(request) => self.request(request),
             Step::Poll(poll) => self.poll(poll),
             Step::Command(command) => self.command(command),
+            Step::DriverCall(call) => self.driver_call(call),
             Step::Background(steps) => self.block("in the background", steps),
             Step::Think(Think::Constant(seconds)) => self.line(format!("think {seconds} s")),
             Step::Think(Think::Between(min, max)) => self.line(format!("think {min} to {max} s")),
@@ -148,6 +159,12 @@ impl<'a> Listing<'a> {
         let arguments: Vec<&str> = command.arguments.iter().map(Template::text).collect();
         let name = &self.scenario.entries[command.entry.0 as usize].name;
         self.line(format!("run {}, as {name}", arguments.join(" ")));
+    }
+
+    fn driver_call(&mut self, call: &DriverCall) {
+        let name = &self.scenario.entries[call.entry.0 as usize].name;
+        let shown_name = if *name == *call.call { String::new() } else { format!(", as {name}") };
+        self.line(format!("call {} {}{shown_name}", call.call, call.params.text()));
     }
 
     fn request(&mut self, request: &Request) {

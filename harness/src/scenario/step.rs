@@ -28,6 +28,8 @@ pub enum Step {
     Poll(Box<Poll>),
     /// Runs a program.
     Command(Box<Command>),
+    /// Has the class's driver do something.
+    DriverCall(Box<DriverCall>),
     /// Runs steps beside the task, on a copy of the variables; they end with the user.
     Background(Steps),
     /// Pauses.
@@ -298,4 +300,21 @@ pub struct Command {
     pub timeout: Option<Duration>,
     /// Exit codes of success.
     pub exit_codes: Box<[i32]>,
+}
+
+/// A call that the class's driver answers.
+#[derive(Clone, Debug)]
+pub struct DriverCall {
+    /// What it is counted under.
+    pub entry: EntrySlot,
+    /// What the driver is to do.
+    pub call: Box<str>,
+    /// With what.
+    pub params: JsonTemplate,
+    /// Longest time to the answer, the driver's own if not said.
+    pub timeout: Option<Duration>,
+    /// What makes the answer a success; its result is the body.
+    pub expect: Expect,
+    /// What is kept of the answer.
+    pub extract: Box<[Extract]>,
 }

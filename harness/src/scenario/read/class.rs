@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::data::read_feed;
+use super::driver::FoundDriver;
 use super::tasks::TaskPlace;
 use super::{Defaults, Shared, host};
 use crate::scenario::data::{FeedIndex, FeedName, ReadFeed};
@@ -28,6 +29,8 @@ pub(super) struct ClassReader<'a> {
     pub header_feeds: Box<[FeedSlot]>,
     /// Time-out of requests that have none of their own.
     pub timeout: Option<Duration>,
+    /// What `call` goes to.
+    pub driver: FoundDriver,
     actions: RefCell<Vec<Action>>,
 }
 
@@ -55,6 +58,7 @@ pub(super) fn class<'a>(
         headers: Vec::new(),
         header_feeds: Box::default(),
         timeout: fields.duration("timeout").or(defaults.timeout),
+        driver: FoundDriver::read(reader, &fields).or(&defaults.driver),
         actions: RefCell::default(),
     };
     let variables = defaults.variables.iter().copied().chain(fields.entries("variables"));
@@ -143,7 +147,8 @@ impl<'a> ClassReader<'a> {
         }
         let (variables, counters, feeds) = self.names.into_slots();
         let actions = self.actions.into_inner();
-        Class { model, actions, variables, initial, counters, feeds }
+        let driver = self.driver.found();
+        Class { model, actions, variables, initial, counters, feeds, driver }
     }
 }
 

@@ -8,10 +8,11 @@ use crate::scenario::template::VariableSlot;
 use crate::scenario::value::ValueTemplate;
 
 /// Keys of which every step has one, beside those of the methods.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "xmlrpc",
     "poll",
     "command",
+    "call",
     "background",
     "think",
     "set",
@@ -90,6 +91,7 @@ impl<'a> ClassReader<'a> {
                 Some(Step::Request(Box::new(request)))
             }
             "poll" => self.poll(fields, kind, place),
+            "call" => self.driver_call(fields, kind),
             "background" => self.background(kind, place),
             "think" => think(kind).map(Step::Think),
             "set" => self.set(kind),
@@ -214,7 +216,7 @@ fn kind<'a>(fields: &Fields<'a>) -> Result<Item<'a>, Reported> {
                 Some(hint) => hint,
                 None => {
                     "this step does nothing: it has none of get, post, put, patch, delete, head, \
-                         options, xmlrpc, poll, command, think, set, repeat, if, group and background"
+                         options, xmlrpc, poll, command, call, think, set, repeat, if, group and background"
                         .to_owned()
                 }
             };

@@ -6,7 +6,6 @@
 //! meanwhile: its number could be another's by then.
 
 use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use loadr_engine::outcome::{Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, WaitIdStatus, kill_process_group};
+
+use super::groups;
 
 /// How often the watcher looks whether a silent program has ended.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
@@ -27,21 +26,6 @@ const OUTPUT_BYTES_MAX: usize = 4096;
 const LINES_SHOWN: usize = 2;
 /// Most characters of each.
 const LINE_CHARS_MAX: usize = 120;
-
-/// The groups of all programs that run: what is left of them when the process ends in a hurry.
-static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
-
-fn running() -> MutexGuard<'static, Vec<Pid>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Ends every program that still runs, whoever waits for it.
-pub(crate) fn kill_all() {
-    for group in running().iter() {
-        // It may have ended just now; its number is its own until it is off the list.
-        let _ = kill_process_group(*group, Signal::KILL);
-    }
-}
 
 /// A program to run.
 pub(super) struct Child {
@@ -116,19 +100,18 @@ impl Child {
         if matches!(*hold, Hold::Over) {
             return Ok(None);
         }
-        let mut child = command.spawn()?;
+        let mut child = groups::start(&mut command)?;
         // The write ends in here would keep the pipe from ever coming to its end.
         drop(command);
         let group = Pid::from_child(&child);
         *hold = Hold::Running(group);
-        running().push(group);
         drop(hold);
 
         let mut tail = Tail::default();
         let mut timed_out = false;
         let status = loop {
             tail.read(&mut output);
-            if let Some(status) = ended(group)? {
+            if let Some(status) = groups::ended(group)? {
                 break status;
             }
             if !timed_out && self.timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
@@ -140,9 +123,7 @@ impl Child {
         tail.read(&mut output);
         let mut hold = leash.hold();
         *hold = Hold::Over;
-        // Whatever it has left behind; the leader is not reaped yet, so the number is its own.
-        let _ = kill_process_group(group, Signal::KILL);
-        running().retain(|other| *other != group);
+        groups::forget(group);
         child.wait()?;
         drop(hold);
         Ok(if timed_out { self.late() } else { self.judged(&status, &tail) })
@@ -155,7 +136,7 @@ impl Child {
         if self.folder != Path::new("") {
             command.current_dir(&self.folder);
         }
-        command.stdin(Stdio::null()).process_group(0);
+        command.stdin(Stdio::null());
         command
     }
 
@@ -165,27 +146,17 @@ impl Child {
     }
 
     fn judged(&self, status: &WaitIdStatus, tail: &Tail) -> Option<Failure> {
-        let what = match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) if self.exit_codes.contains(&code) => return None,
-            (Some(code), _) => format!("exit code {code}"),
-            (None, Some(signal)) => format!("ended by signal {signal}"),
-            (None, None) => "ended".to_owned(),
-        };
-        let lines = tail.last_lines();
-        let text = if lines.is_empty() { what } else { format!("{what}: {lines}") };
+        if status.exit_status().is_some_and(|code| self.exit_codes.contains(&code)) {
+            return None;
+        }
+        let text = tail.explained(groups::words(status), LINES_SHOWN);
         Some(Failure::new(FailureKind::Check, text))
     }
 }
 
-/// How the leader of `group` has ended, if it has; it stays unreaped.
-fn ended(group: Pid) -> io::Result<Option<WaitIdStatus>> {
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(waitid(WaitId::Pid(group), look)?)
-}
-
 /// The end of a program's output.
 #[derive(Default)]
-struct Tail {
+pub(super) struct Tail {
     bytes: Vec<u8>,
     is_over: bool,
 }
@@ -205,7 +176,7 @@ impl Tail {
         }
     }
 
-    fn push(&mut self, piece: &[u8]) {
+    pub(super) fn push(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
         let excess = self.bytes.len().saturating_sub(OUTPUT_BYTES_MAX);
         self.bytes.drain(..excess);
@@ -222,12 +193,18 @@ impl Tail {
         let _ = rustix::event::poll(&mut readable, Some(&interval));
     }
 
+    /// `what`, and the last lines that say something.
+    pub(super) fn explained(&self, what: String, lines: usize) -> String {
+        let lines = self.last_lines(lines);
+        if lines.is_empty() { what } else { format!("{what}: {lines}") }
+    }
+
     /// The last lines that say something, without the figures that differ from run to run.
-    fn last_lines(&self) -> String {
+    fn last_lines(&self, count: usize) -> String {
         let text = String::from_utf8_lossy(&self.bytes);
         let lines = text.lines().map(|line| line.trim().trim_matches('=').trim());
         let mut last: Vec<String> =
-            lines.rev().filter(|line| !line.is_empty()).take(LINES_SHOWN).map(steady).collect();
+            lines.rev().filter(|line| !line.is_empty()).take(count).map(steady).collect();
         last.reverse();
         last.join(" | ")
     }

@@ -11,6 +11,7 @@ use loadr_engine::user::{Context, ShardContext};
 use serde_json::Value;
 
 use super::calls::CallCode;
+use super::driver::Drivers;
 use super::pieces::SlotText;
 use super::rows::FeedCode;
 use super::user::ScenarioUser;
@@ -20,7 +21,9 @@ use crate::scenario::condition::Condition;
 use crate::scenario::expect::{Expect, Extract, ExtractFrom, Subject};
 use crate::scenario::model::{Class, EntryLabel};
 use crate::scenario::rpc::{Faults, Rpc};
-use crate::scenario::step::{Command, Exit, LoopCondition, Poll, Request, Step, Steps, Think};
+use crate::scenario::step::{
+    Command, DriverCall, Exit, LoopCondition, Poll, Request, Step, Steps, Think,
+};
 use crate::scenario::template::{FeedSlot, Template, VariableSlot};
 use crate::scenario::value::ValueTemplate;
 
@@ -40,6 +43,7 @@ pub(super) struct ClassCode {
     pub(super) variables: Box<[String]>,
     pub(super) counters: usize,
     pub(super) feeds: Box<[FeedCode]>,
+    pub(super) driver: Option<Drivers>,
     buffers: RefCell<Vec<SlotText>>,
 }
 
@@ -65,6 +69,7 @@ pub(super) enum Op {
     Request(Box<CallCode>),
     Poll(Rc<PollCode>),
     Command(Rc<CommandCode>),
+    DriverCall(Rc<DriverCallCode>),
     Background(Rc<[Op]>),
     Think(Think),
     Set(Box<[(VariableSlot, ValueTemplate)]>),
@@ -86,6 +91,13 @@ pub(super) struct PollCode {
 pub(super) struct CommandCode {
     pub(super) label: EntryLabel,
     pub(super) command: Command,
+}
+
+/// A call for the driver.
+pub(super) struct DriverCallCode {
+    pub(super) label: EntryLabel,
+    pub(super) call: DriverCall,
+    pub(super) timeout: Duration,
 }
 
 pub(super) struct RepeatCode {
@@ -137,8 +149,9 @@ impl ClassCode {
         let timeout = options.timeout;
         let settings = SessionSettings::new(origins, host, options);
         let settings = settings.expect("hosts are checked before the run");
-        let compiler =
-            Compiler { scenario, shard: preparation.shard, settings: &settings, timeout };
+        let call_timeout = class.driver.as_ref().map_or(Duration::MAX, |driver| driver.timeout);
+        let shard = preparation.shard;
+        let compiler = Compiler { scenario, shard, settings: &settings, timeout, call_timeout };
         let (starts, stops) = lifecycle(&class.model.root);
         let actions = class.actions.iter().enumerate().map(|(index, action)| ActionCode {
             ops: compiler.ops(&action.steps),
@@ -166,6 +179,7 @@ impl ClassCode {
             variables: class.variables.clone().into(),
             counters: class.counters.len(),
             feeds: feeds.collect(),
+            driver: class.driver.as_ref().map(|driver| Drivers::new(driver, shard)),
             buffers: RefCell::default(),
             settings,
         }
@@ -246,6 +260,8 @@ pub(super) struct Compiler<'c> {
     pub(super) settings: &'c SessionSettings,
     /// Time-out of requests that have none of their own.
     timeout: Duration,
+    /// The same of the driver's calls.
+    call_timeout: Duration,
 }
 
 impl Compiler<'_> {
@@ -260,6 +276,11 @@ impl Compiler<'_> {
             Step::Command(command) => Op::Command(Rc::new(CommandCode {
                 label: self.label(command.entry).clone(),
                 command: (**command).clone(),
+            })),
+            Step::DriverCall(call) => Op::DriverCall(Rc::new(DriverCallCode {
+                label: self.label(call.entry).clone(),
+                timeout: call.timeout.unwrap_or(self.call_timeout),
+                call: (**call).clone(),
             })),
             Step::Background(steps) => Op::Background(self.ops(steps).into()),
             Step::Think(think) => Op::Think(*think),

@@ -121,7 +121,7 @@ impl ScenarioUser {
     pub(super) fn keep(
         &self,
         extract: &[Extract],
-        arrived: &Arrived<'_, '_>,
+        arrived: &impl Response,
     ) -> Result<Option<String>, Unset> {
         let mut failure = None;
         for one in extract {
@@ -136,7 +136,7 @@ impl ScenarioUser {
     }
 
     /// Gives variables what they have where there is no response.
-    fn fall_back(&self, extract: &[Extract]) -> TaskResult {
+    pub(super) fn fall_back(&self, extract: &[Extract]) -> TaskResult {
         for one in extract {
             let default = one.default.as_ref();
             let value =

@@ -2,6 +2,7 @@
 
 mod commands;
 mod data;
+mod drivers;
 mod polls;
 mod requests;
 mod rpc;

@@ -15,6 +15,7 @@ use loadr_engine::user::Context;
 use serde_json::Value;
 
 use super::code::{ActionCode, ActionRole, BranchCode, ClassCode, Op, RepeatCode};
+use super::driver::{Driver, Drivers};
 use super::pieces::rendered;
 use crate::report::units::printable;
 use crate::scenario::condition::number_of;
@@ -37,6 +38,8 @@ pub(super) struct ScenarioUser {
     pub(super) context: Context,
     pub(super) session: Session,
     pub(super) state: RefCell<State>,
+    /// What its calls go to.
+    pub(super) driver: Option<Rc<Driver>>,
     /// What its counters stand at; empty until the first counts.
     counters: RefCell<Vec<u64>>,
     /// Tasks begun.
@@ -73,6 +76,7 @@ impl ScenarioUser {
     pub(super) fn new(class: Rc<ClassCode>, context: Context, session: Session) -> Self {
         Self {
             is_new: Cell::new(!class.initial.ops.is_empty()),
+            driver: class.driver.as_ref().map(Drivers::of_user),
             class,
             context,
             session,
@@ -89,6 +93,7 @@ impl ScenarioUser {
             context: self.context.clone(),
             session: self.session.clone(),
             state: self.state.clone(),
+            driver: self.driver.clone(),
             counters: self.counters.clone(),
             iteration: self.iteration.clone(),
             is_new: Cell::new(false),
@@ -143,6 +148,7 @@ impl ScenarioUser {
             Op::Repeat(repeat) => Box::pin(self.repeat(repeat)).await,
             Op::Poll(poll) => Box::pin(self.poll(poll)).await,
             Op::Command(command) => Box::pin(self.command(command)).await,
+            Op::DriverCall(call) => Box::pin(self.driver_call(call)).await,
             Op::Background(ops) => {
                 self.background(Rc::clone(ops));
                 Ok(())

@@ -1,6 +1,7 @@
 //! What compiled templates, conditions and bodies come to, and files that nobody meant.
 
 use std::cell::Cell as Mutable;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use super::{read, with_steps};
 use crate::scenario::Scenario;
 use crate::scenario::data::FeedIndex;
 use crate::scenario::expect::ExtractFrom;
-use crate::scenario::model::{ActionIndex, TaskBody};
+use crate::scenario::model::{ActionIndex, Driver, DriverPer, TaskBody};
 use crate::scenario::step::{Body, Request, RequestName, Step};
 use crate::scenario::template::{Cell, CounterSlot, FeedSlot, Unset, Values, VariableSlot};
 
@@ -305,7 +306,9 @@ fn what_users_would_send_can_be_shown() {
 }
 
 /// Words of the language, so that random text gets past the first key.
-const WORDS: [&str; 40] = [
+const WORDS: [&str; 42] = [
+    "driver",
+    "call",
     "user",
     "task",
     "task_set",
@@ -371,6 +374,64 @@ fn any_value() -> impl Strategy<Value = String> {
             }),
         ]
     })
+}
+
+#[test]
+fn a_user_has_the_driver_of_the_file_unless_it_has_its_own() {
+    let text = r#"
+driver = { command = ["sh", "${env.HOME}"], env = { A = "${env.B:-b}" }, cwd = "sub", per = "shard", timeout = "5s", ready = true }
+[[user]]
+name = "A"
+[[user.task]]
+name = "t"
+steps = [{ call = "get", params = { n = "${user.index}" }, timeout = 2 }, { call = "put", name = "store", type = "RPC" }]
+[[user]]
+name = "B"
+driver = ["sh", "x y"]
+[[user.task]]
+name = "t"
+steps = [{ call = "get" }]
+"#;
+    let scenario = scenario(text);
+    let shared = Driver {
+        arguments: vec!["sh".into(), "/home/ada".into()],
+        environment: vec![("A".into(), "b".into())],
+        folder: "sub".into(),
+        per: DriverPer::Shard,
+        timeout: Duration::from_secs(5),
+        says_ready: true,
+    };
+    assert_eq!(scenario.classes[0].driver.as_deref(), Some(&shared));
+    let own = Driver {
+        arguments: vec!["sh".into(), "x y".into()],
+        environment: vec![],
+        folder: "".into(),
+        per: DriverPer::User,
+        timeout: Duration::from_secs(60),
+        says_ready: false,
+    };
+    assert_eq!(scenario.classes[1].driver.as_deref(), Some(&own));
+    let labels: Vec<_> =
+        scenario.entries.iter().map(|entry| (&*entry.method, &*entry.name)).collect();
+    assert_eq!(labels, [("DRIVER", "get"), ("RPC", "store")]);
+    let [Step::DriverCall(get), Step::DriverCall(put)] = &*scenario.classes[0].actions[0].steps
+    else {
+        panic!("{scenario:?}")
+    };
+    assert_eq!(
+        (get.params.text(), get.timeout),
+        ("{\"n\":\"${user.index}\"}", Some(Duration::from_secs(2)))
+    );
+    assert_eq!((&*put.call, put.params.fixed(), put.timeout), ("put", Some("[]"), None));
+    let shown = crate::scenario::show(&scenario);
+    for line in [
+        "driver sh /home/ada, one for each shard",
+        "driver sh x y, one for each user",
+        "call get {\"n\":\"${user.index}\"}",
+        "call put [], as store",
+    ] {
+        assert!(shown.lines().any(|shown| shown.trim() == line), "{line}\n{shown}");
+    }
 }
 
 proptest! {

@@ -300,14 +300,14 @@ fn kinds_of_steps() {
         (
             "{}",
             &[
-                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, think, set, repeat, if, group and background",
+                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, call, think, set, repeat, if, group and background",
             ],
         ),
         (r#"{ gett = "/" }"#, &[r#"6:1: unknown key "gett" in a step; did you mean "get"?"#]),
         (
             "{ zebra = 1 }",
             &[
-                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, think, set, repeat, if, group and background",
+                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, call, think, set, repeat, if, group and background",
             ],
         ),
         ("5", &[r#"6:1: "steps" wants a table in { }, not a number"#]),
@@ -547,6 +547,74 @@ fn polls_and_commands() {
         (r#"{ command = ["ls"], expect = 0 }"#, &[r#"6:21: unknown key "expect" in a step"#]),
     ];
     assert_refused(cases, with_steps);
+}
+
+#[test]
+fn drivers() {
+    let user = "[[user]]\nname = \"A\"\n[[user.task]]\nname = \"t\"\nsteps = [{ call = \"c\" }]\n";
+    let cases: &[Case] = &[
+        ("driver = \"sh\"\n", &[r#"1:10: "driver" wants a list in [ ], not a string"#]),
+        ("driver = []\n", &[r#"1:10: "driver" is empty: name a program"#]),
+        (
+            "driver = [\"nonesuch-program\"]\n",
+            &[r#"1:10: "driver": there is no nonesuch-program in PATH"#],
+        ),
+        ("driver = [\"./nonesuch.sh\"]\n", &[r#"1:10: "driver": ./nonesuch.sh is no program"#]),
+        ("driver = [\"/etc/passwd\"]\n", &[r#"1:10: "driver": /etc/passwd is no program"#]),
+        (
+            "driver = [\"sh\", \"${uuid}\"]\n",
+            &[
+                r#"1:17: "driver" is needed before the run: of placeholders it may have ${env.NAME} alone"#,
+            ],
+        ),
+        ("driver = {}\n", &[r#"1:10: a driver needs "command""#]),
+        (
+            "driver = { comand = [\"sh\"], per = \"usr\" }\n",
+            &[
+                r#"1:10: a driver needs "command""#,
+                r#"1:12: unknown key "comand" in a driver; did you mean "command"?"#,
+                r#"1:35: "per" is "usr", but can be "user", "shard"; did you mean "user"?"#,
+            ],
+        ),
+        (
+            "driver = { command = [\"sh\"], timeout = 0, ready = 1 }\n",
+            &[
+                r#"1:40: "timeout" is 0, which is no time at all"#,
+                r#"1:51: "ready" wants true or false, not a number"#,
+            ],
+        ),
+        ("", &[r#"5:12: "call" wants a "driver" in its user or in the file"#]),
+    ];
+    assert_refused(cases, |text| format!("{text}{user}"));
+}
+
+#[test]
+fn calls_of_drivers() {
+    let cases: &[Case] = &[
+        (r#"{ call = "" }"#, &[r#"7:10: "call" is empty"#]),
+        (
+            r#"{ call = "c", parms = [] }"#,
+            &[r#"7:15: unknown key "parms" in a step; did you mean "params"?"#],
+        ),
+        (r#"{ call = "c", params = 1 }"#, &[r#"7:24: "params" of a call is a list or a table"#]),
+        (r#"{ call = "c", params = ["${n}"] }"#, &[r#"7:26: nothing sets the variable "n""#]),
+        (
+            r#"{ call = "c", expect = { status = 200 } }"#,
+            &["7:24: a driver's answer has no status and no headers to expect"],
+        ),
+        (
+            r#"{ call = "c", extract = { a = "header:x" } }"#,
+            &[
+                "7:25: of a driver's answer there is json:/POINTER, regex:PATTERN or body to extract",
+            ],
+        ),
+        (
+            r#"{ call = "c", get = "/" }"#,
+            &[r#"7:10: a step does one thing: "get" or "call", each in a step of its own"#],
+        ),
+        (r#"{ cal = "c" }"#, &[r#"7:1: unknown key "cal" in a step; did you mean "call"?"#]),
+    ];
+    assert_refused(cases, |steps| format!("driver = [\"sh\"]\n{}", with_steps(steps)));
 }
 
 #[test]
