@@ -128,6 +128,18 @@ fn of_alert(alert: AlertDescription) -> String {
         Alert::HandshakeFailure => {
             "it accepts none of the parameters offered, or wants a client certificate"
         }
+        Alert::UnrecognisedName => "it serves no such name (SNI)",
+        Alert::NoApplicationProtocol => "it speaks none of the protocols offered (ALPN)",
+        _ => return of_late_alert(alert),
+    };
+    format!("the target ended it: {meaning} (alert {})", alert_name(alert))
+}
+
+/// What an alert means that may come when the handshake is done for us: in TLS 1.3 the target looks at the client's
+/// certificate only then.
+fn of_late_alert(alert: AlertDescription) -> String {
+    use AlertDescription as Alert;
+    let meaning = match alert {
         Alert::CertificateRequired => "it wants a client certificate",
         Alert::BadCertificate
         | Alert::UnsupportedCertificate
@@ -136,8 +148,6 @@ fn of_alert(alert: AlertDescription) -> String {
         | Alert::CertificateUnknown
         | Alert::UnknownCA
         | Alert::AccessDenied => "it does not accept the client certificate",
-        Alert::UnrecognisedName => "it serves no such name (SNI)",
-        Alert::NoApplicationProtocol => "it speaks none of the protocols offered (ALPN)",
         _ => return format!("the target ended it with the alert {}", alert_name(alert)),
     };
     format!("the target ended it: {meaning} (alert {})", alert_name(alert))
@@ -223,9 +233,7 @@ fn days_between(from: UnixTime, to: UnixTime) -> String {
 
 fn of_traffic(error: &Error) -> String {
     match error {
-        Error::AlertReceived(alert) => {
-            format!("the target ended it with the alert {}", alert_name(*alert))
-        }
+        Error::AlertReceived(alert) => of_late_alert(*alert),
         Error::DecryptError => "what the target sent cannot be decrypted".to_owned(),
         other => other.to_string(),
     }
@@ -275,6 +283,14 @@ mod tests {
         assert_eq!(
             handshake(Error::AlertReceived(AlertDescription::CertificateRequired)),
             "TLS handshake failed: the target ended it: it wants a client certificate (alert certificate_required)"
+        );
+        assert_eq!(
+            TlsError::Traffic(Error::AlertReceived(AlertDescription::UnknownCA)).to_string(),
+            "TLS failed: the target ended it: it does not accept the client certificate (alert unknown_ca)"
+        );
+        assert_eq!(
+            TlsError::Traffic(Error::AlertReceived(AlertDescription::HandshakeFailure)).to_string(),
+            "TLS failed: the target ended it with the alert handshake_failure"
         );
         assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
         assert_eq!(alert_name(AlertDescription::HandshakeFailure), "handshake_failure");

@@ -56,7 +56,10 @@ impl fmt::Debug for Snippet {
 pub enum RemoteError {
     /// Not an HTTP/1.0 or HTTP/1.1 status line (RFC 9112, 4): another protocol or version, HTTP/0.9,
     /// or a status code that is not three digits from 100 on.
-    #[error("the response begins with {found}, not with an HTTP/1.x status line")]
+    #[error(
+        "the response begins with {found}, not with an HTTP/1.x status line{}",
+        tls_hint(.found)
+    )]
     StatusLine {
         /// How the response begins.
         found: Snippet,
@@ -221,6 +224,14 @@ pub enum RemoteError {
     },
 }
 
+/// What to try where the target answers with a TLS record, an alert or a handshake (RFC 8446, 5.1).
+fn tls_hint(found: &Snippet) -> &'static str {
+    match found.as_bytes() {
+        [21 | 22, 3, ..] => ": it seems to speak TLS on this port, so try https://",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +250,10 @@ mod tests {
             (
                 RemoteError::StatusLine { found: Snippet::first(b"SSH-2.0") },
                 r#"the response begins with "SSH-2.0", not with an HTTP/1.x status line"#,
+            ),
+            (
+                RemoteError::StatusLine { found: Snippet::first(&[21, 3, 3, 0, 2, 2, 50]) },
+                r#"the response begins with "\x15\x03\x03\x00\x02\x022", not with an HTTP/1.x status line: it seems to speak TLS on this port, so try https://"#,
             ),
             (RemoteError::ChunkSize { byte: b'\r' }, r"unexpected byte '\r' in a chunk size"),
             (
