@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use loadr_tests::on_each_runtime;
+use loadr_tests::server::{Server, free_address};
 use tempfile::TempDir;
 
-use super::{Server, free_address, run};
+use super::run;
 
 on_each_runtime!(
     requests_equal_the_access_log,

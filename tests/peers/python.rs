@@ -4,9 +4,10 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use loadr_tests::on_each_runtime;
+use loadr_tests::server::{Server, free_address};
 use tempfile::TempDir;
 
-use super::{Server, free_address, run};
+use super::run;
 
 on_each_runtime!(http_1_0_closes_each_time, http_1_1_keeps_the_connection);
 

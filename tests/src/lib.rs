@@ -13,6 +13,7 @@ pub mod python;
 pub mod runtimes;
 pub mod saved;
 pub mod scripted;
+pub mod server;
 pub mod shop;
 pub mod xmlrpc;
 
