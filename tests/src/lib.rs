@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod certificates;
 pub mod node;
 pub mod program;
 pub mod python;

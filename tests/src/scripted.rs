@@ -100,6 +100,11 @@ impl Connection {
         while self.request().is_some() && self.send(GOOD) {}
     }
 
+    /// The connection itself, for scripts that speak something else on it.
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Closes with a reset instead of an orderly end.
     pub fn reset(self) {
         // Lingering for no time makes the kernel throw away what is queued, and send RST.

@@ -12,7 +12,7 @@ use super::expect_none;
 const LINES_MAX: usize = 800;
 
 /// Crate roots that forbid unsafe code.
-const FORBIDDING: [&str; 15] = [
+const FORBIDDING: [&str; 16] = [
     "protocols/src/lib.rs",
     "harness/src/lib.rs",
     "harness/src/main.rs",
@@ -25,6 +25,7 @@ const FORBIDDING: [&str; 15] = [
     "tests/faults/main.rs",
     "tests/command_line/main.rs",
     "tests/peers/main.rs",
+    "tests/tls/main.rs",
     "tests/journeys/main.rs",
     "tests/scenarios/main.rs",
     "tests/bridge/main.rs",
