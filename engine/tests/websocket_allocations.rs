@@ -133,11 +133,8 @@ impl Class {
     }
 
     async fn bare(&self, context: &Context) -> u64 {
-        let stream = self
-            .endpoint
-            .connect(context, TIMEOUT, || unreachable!("no TLS"))
-            .await
-            .expect("it listens");
+        let plain = || unreachable!("an endpoint without TLS asks for no client of it");
+        let stream = self.endpoint.connect(context, TIMEOUT, plain).await.expect("it listens");
         let mut http = HttpConnection::new(stream, http1::Limits::default(), TIMEOUT);
         least(async || {
             let permit = context.permit(1).await.expect("no bound");
@@ -156,13 +153,9 @@ impl Class {
             limits: Limits::default(),
             head_limits: http1::Limits::default(),
         };
-        let opened = WebSocketConnection::open(
-            context,
-            &self.endpoint,
-            || unreachable!("no TLS"),
-            &self.upgrade,
-            &options,
-        );
+        let plain = || unreachable!("an endpoint without TLS asks for no client of it");
+        let (endpoint, upgrade) = (&self.endpoint, &self.upgrade);
+        let opened = WebSocketConnection::open(context, endpoint, plain, upgrade, &options);
         let mut connection = opened.await.expect("it listens");
         least(async || {
             let permit = context.permit(1).await.expect("no bound");

@@ -17,15 +17,12 @@ use super::failure::{self, Awaited};
 use super::message::{Outgoing, View};
 use super::wire::{Bounds, Due, Receiver, Sender, Sink, Step};
 use crate::client::endpoint::Endpoint;
+use crate::client::sending::UNWATCHED_BYTES_MAX;
 use crate::clock::nanos;
 use crate::outcome::{Failure, FailureKind};
 use crate::stream::{ReadHalf, Stream};
 use crate::tls::TlsClient;
 use crate::user::Context;
-
-/// Most unanswered bytes with which nobody watches the sending: they fit the least send buffer that Linux gives a socket
-/// (`net.ipv4.tcp_wmem`, first figure), so the kernel cannot stop halfway.
-const UNWATCHED_BYTES_MAX: u64 = 4 * 1024;
 
 /// How a connection is opened.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +58,8 @@ pub struct WebSocketConnection {
 }
 
 impl WebSocketConnection {
-    /// Connects to `endpoint`, which counts that, and upgrades the connection.
+    /// Connects to `endpoint`, which counts that, as the user of TLS that `client` gives where it is spoken there, and
+    /// upgrades the connection.
     ///
     /// # Errors
     /// The connection was not made, the upgrade refused or answered wrongly, or the time ran out.
@@ -236,7 +234,7 @@ impl WebSocketConnection {
     ) -> Result<Step, Failure> {
         let frame = self.sender.frame(outgoing);
         let unwatched = self.sender.write.completes_unwatched()
-            && self.sender.unanswered_bytes() <= UNWATCHED_BYTES_MAX;
+            && self.sender.unanswered_bytes() <= UNWATCHED_BYTES_MAX as u64;
         let mut sending = pin!(self.sender.write.write_all(frame));
         let mut nobody = task::Context::from_waker(Waker::noop());
         // What became of the sending is told by what comes back, or by the end of that: a target may say why it closes

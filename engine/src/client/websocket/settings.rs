@@ -20,6 +20,8 @@ pub struct WebSocketOptions {
     pub timeout: Duration,
     /// Time to make a connection.
     pub connect_timeout: Duration,
+    /// How TLS is spoken where it is: each user by itself.
+    pub tls: TlsConfig,
     /// Bounds on messages.
     pub limits: Limits,
     /// Header fields of the upgrade.
@@ -40,8 +42,6 @@ pub struct WebSocketOptions {
     pub inbox_messages_max: usize,
     /// Bytes of them.
     pub inbox_bytes_max: usize,
-    /// How TLS is spoken where the endpoint speaks it.
-    pub tls: TlsConfig,
     /// Seed of the waits after failed connections.
     pub seed: u64,
 }
@@ -52,6 +52,7 @@ impl Default for WebSocketOptions {
         Self {
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(60),
+            tls: TlsConfig::default(),
             limits: Limits::default(),
             headers: vec![("User-Agent".to_owned(), agent.to_owned())],
             subprotocols: Vec::new(),
@@ -62,7 +63,6 @@ impl Default for WebSocketOptions {
             push_name: "push".to_owned(),
             inbox_messages_max: 1_000,
             inbox_bytes_max: 1024 * 1024,
-            tls: TlsConfig::default(),
             seed: 0,
         }
     }

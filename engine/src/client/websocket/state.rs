@@ -1,6 +1,6 @@
 //! What the handles of one WebSocket share: its connection, its rules for messages, and those that wait.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) settings: Rc<WebSocketSettings>,
     /// The user's own upgrade, in place of the settings'.
     pub(super) upgrade: RefCell<Option<Rc<Upgrade>>>,
+    /// The user as TLS knows it, once that is spoken.
+    tls: Cell<Option<Rc<TlsClient>>>,
     /// The connection while nothing is under way on it.
     pub(super) idle: Cell<Option<Box<WebSocketConnection>>>,
     /// An operation has the connection, or makes one.
@@ -49,8 +51,6 @@ pub(super) struct State {
     sent_ids: RefCell<SentIds>,
     /// Counts pings, so that each has a payload of its own.
     pub(super) pings: Cell<u64>,
-    /// The user's side of TLS, made for the first connection that needs it.
-    tls: OnceCell<Rc<TlsClient>>,
     backoff: RefCell<Backoff>,
     /// No connection is made before this moment, because the last one failed.
     pub(super) rests_until_ns: Cell<u64>,
@@ -62,6 +62,7 @@ impl State {
         Self {
             settings,
             upgrade: RefCell::default(),
+            tls: Cell::default(),
             idle: Cell::default(),
             lent: Cell::default(),
             queue: RefCell::default(),
@@ -70,15 +71,9 @@ impl State {
             inbox: RefCell::default(),
             sent_ids: RefCell::default(),
             pings: Cell::default(),
-            tls: OnceCell::new(),
             backoff: RefCell::new(backoff),
             rests_until_ns: Cell::default(),
         }
-    }
-
-    pub(super) fn tls_client(&self) -> Rc<TlsClient> {
-        let new = || Rc::new(TlsClient::new(self.settings.options.tls.clone()));
-        Rc::clone(self.tls.get_or_init(new))
     }
 
     pub(super) fn add_rules(&self, add: impl FnOnce(&mut Rules)) {
@@ -194,6 +189,15 @@ impl State {
         // Taken out first: whoever is woken may queue up again.
         let waiting = std::mem::take(&mut *self.queue.borrow_mut());
         waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// The user as TLS knows it; its sessions are resumed by itself alone.
+    pub(super) fn tls_client(&self) -> Rc<TlsClient> {
+        let known = self.tls.take();
+        let client =
+            known.unwrap_or_else(|| Rc::new(TlsClient::new(self.settings.options.tls.clone())));
+        self.tls.set(Some(Rc::clone(&client)));
+        client
     }
 
     pub(super) fn own_upgrade(&self) -> Option<Rc<Upgrade>> {

@@ -120,7 +120,7 @@ impl<'a> ClassReader<'a> {
     /// The step whose key `call` is `item`.
     pub(super) fn driver_call(&self, fields: &Fields<'a>, item: &Item<'a>) -> Option<Step> {
         let call = constant(self.reader, item);
-        let params = fields.item("params").map(|item| self.driver_params(&item));
+        let params = fields.item("params").map(|item| self.call_params(&item));
         let name = fields.item("name").map(|item| constant(self.reader, &item));
         let kind = fields.item("type").map_or(Some("DRIVER"), |item| item.word());
         let timeout = fields.item("timeout").map(|item| item.duration());
@@ -143,7 +143,7 @@ impl<'a> ClassReader<'a> {
     }
 
     /// A list or a table of any values.
-    fn driver_params(&self, item: &Item<'a>) -> Option<JsonTemplate> {
+    fn call_params(&self, item: &Item<'a>) -> Option<JsonTemplate> {
         let is_collection = item.value().as_array().is_some() || item.value().as_table().is_some();
         match is_collection {
             true => self.value(item).map(|value| (&value).into()),
