@@ -1,5 +1,7 @@
 //! Sessions without sockets: every rule of the protocol, at every split of the input.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::stats::{RouteKind, TargetStats};
 
@@ -191,4 +193,31 @@ fn what_one_read_can_make_is_bounded() {
     let (used, step) = session.read(&input, &ThreadCounts::default(), &mut out);
     assert!(used < input.len() && step == Step::Sent);
     assert!(out.len() < OUTPUT_BYTES_HIGH + 2000, "{}", out.len());
+}
+
+/// A frame as a client might send it, right or wrong.
+fn any_frame() -> impl Strategy<Value = Vec<u8>> {
+    let payload = prop_oneof![
+        4 => "[a-z\u{20ac}]{0,150}".prop_map(String::into_bytes),
+        1 => proptest::collection::vec(any::<u8>(), 0..300),
+    ];
+    let first = prop_oneof![
+        8 => proptest::sample::select(vec![0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a, 0x00]),
+        1 => any::<u8>(),
+    ];
+    (first, payload).prop_map(|(first, payload)| frame(first, &payload))
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered_alike_at_every_split(
+        frames in proptest::collection::vec(any_frame(), 0..8),
+        tail in proptest::collection::vec(any::<u8>(), 0..20),
+        piece in 1..400_usize,
+    ) {
+        let input = [frames.concat(), tail].concat();
+        let whole = feed(&mut session(Plan::Echo), &input, input.len().max(1));
+        let split = feed(&mut session(Plan::Echo), &input, piece);
+        prop_assert_eq!(whole, split);
+    }
 }

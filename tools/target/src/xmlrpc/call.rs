@@ -189,6 +189,8 @@ pub(super) fn text(raw: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Call<'_>, Fault> {
@@ -260,6 +262,31 @@ mod tests {
             ("<value><int></int></value>", None),
         ] {
             assert_eq!(int(value), number, "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_call_or_a_fault(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    4 => proptest::sample::select(vec![
+                        "<methodCall>", "</methodCall>", "<methodName>", "</methodName>", "<params>",
+                        "</params>", "<param>", "</param>", "<value>", "</value>", "<value/>", "<!--",
+                        "-->", "<![CDATA[", "]]>", "<?", "?>", "<", ">", "/", "\u{20ac}",
+                    ]).prop_map(str::to_owned),
+                    1 => any::<String>(),
+                ],
+                0..30,
+            ),
+        ) {
+            let text = parts.concat();
+            if let Ok(call) = parse(&text) {
+                for value in call.values() {
+                    prop_assert!(value.starts_with("<value") && value.ends_with('>'));
+                    int(value);
+                }
+            }
         }
     }
 }
