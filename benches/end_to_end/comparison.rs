@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::build::Binaries;
 use crate::machine::Machine;
-use crate::peers::{self, Claim, Invocation, Peer};
+use crate::peers::{self, Claim, Invocation, Peer, Setting};
 use crate::process::{Finished, Generator, Target};
 use crate::raw_data::RawData;
 use crate::scenario::Scenario;
@@ -140,9 +140,17 @@ impl<'a> Comparison<'a> {
         target: &Target,
     ) -> Result<Measurement, Box<dyn Error>> {
         let cpu = self.machine.generator_cpu();
-        let at = (self.binaries, self.files.path(), cpu);
-        let invocation =
-            peers::invocation(peer, scenario, self.settings.window, target.address, at);
+        let invocation = Invocation::new(
+            peer,
+            &Setting {
+                scenario,
+                window: self.settings.window,
+                address: target.address,
+                binaries: self.binaries,
+                files: self.files.path(),
+                cpu,
+            },
+        );
         let Invocation { window, warm_up, .. } = invocation;
         let generator = Generator {
             program: &invocation.program,
@@ -152,7 +160,7 @@ impl<'a> Comparison<'a> {
             limit: warm_up + window + GRACE,
         };
         let finished = generator.run(target)?;
-        let claim = invocation.claim(peer, &finished)?;
+        let claim = invocation.claim(&finished)?;
         Ok(measurement(scenario, peer, round, &claim, &finished))
     }
 

@@ -17,9 +17,10 @@ struct Goal {
 
 /// The figure, and how good it has to be.
 enum Bound {
-    TimesWrk(f64),
-    TimesFloor(f64),
-    TimesUrlCpu(f64),
+    /// Least part of another generator's rate.
+    RateOf(Peer, f64),
+    /// Greatest part of another generator's CPU time a request.
+    CpuOf(Peer, f64),
     UserMicros(f64),
     ResidentMib(f64),
 }
@@ -32,27 +33,26 @@ const fn goal(scenario: &'static str, peer: Peer, bound: Bound) -> Goal {
 }
 
 const GOALS: &[Goal] = &[
-    goal("u64", Peer::LoadrMonoio, Bound::TimesWrk(1.35)),
-    goal("u64", Peer::LoadrMonoio, Bound::TimesFloor(0.95)),
+    goal("u64", Peer::LoadrMonoio, Bound::RateOf(Peer::Wrk, 1.35)),
+    goal("u64", Peer::LoadrMonoio, Bound::RateOf(Peer::Floor, 0.95)),
     goal("u64", Peer::LoadrMonoio, Bound::UserMicros(0.6)),
-    goal("u64", Peer::LoadrMonoioEpoll, Bound::TimesWrk(1.1)),
-    goal("u64", Peer::LoadrGlommio, Bound::TimesWrk(1.1)),
-    goal("u512", Peer::LoadrMonoio, Bound::TimesWrk(1.25)),
+    goal("u64", Peer::LoadrMonoioEpoll, Bound::RateOf(Peer::Wrk, 1.1)),
+    goal("u64", Peer::LoadrGlommio, Bound::RateOf(Peer::Wrk, 1.1)),
+    goal("u512", Peer::LoadrMonoio, Bound::RateOf(Peer::Wrk, 1.25)),
     goal("u512", Peer::LoadrMonoio, Bound::UserMicros(0.6)),
-    goal("pipeline16", Peer::LoadrMonoio, Bound::TimesWrk(1.6)),
-    goal("u10000", Peer::LoadrMonoio, Bound::TimesWrk(1.2)),
+    goal("pipeline16", Peer::LoadrMonoio, Bound::RateOf(Peer::Wrk, 1.6)),
+    goal("u10000", Peer::LoadrMonoio, Bound::RateOf(Peer::Wrk, 1.2)),
     goal("u10000", Peer::LoadrMonoio, Bound::ResidentMib(RESIDENT_MIB_10K)),
-    goal("scenario-get", Peer::LoadrScenario, Bound::TimesUrlCpu(1.10)),
-    goal("scenario-journey", Peer::LoadrScenario, Bound::TimesUrlCpu(1.35)),
+    goal("scenario-get", Peer::LoadrScenario, Bound::CpuOf(Peer::LoadrMonoio, 1.10)),
+    goal("scenario-journey", Peer::LoadrScenario, Bound::CpuOf(Peer::LoadrMonoio, 1.35)),
 ];
 
 impl Bound {
     fn wanted(&self) -> String {
         match self {
-            Self::TimesWrk(least) => format!("at least {least:.2} times wrk"),
-            Self::TimesFloor(least) => format!("at least {least:.2} of the floor"),
-            Self::TimesUrlCpu(most) => {
-                format!("at most {most:.2} times the CPU time of a request to a URL")
+            Self::RateOf(base, least) => format!("at least {least:.2} times {base}"),
+            Self::CpuOf(base, most) => {
+                format!("at most {most:.2} times the CPU time a request of {base}")
             }
             Self::UserMicros(most) => format!("at most {most:.2} us of user time a request"),
             Self::ResidentMib(most) => format!("at most {most:.1} MiB resident"),
@@ -65,14 +65,14 @@ impl Bound {
             let range = estimate.interval.map(|it| format!(" ({})", interval(it)));
             format!("{:.2}{}", estimate.median, range.unwrap_or_default())
         };
-        let at_least = |estimate: Option<Estimate>, least: f64| {
-            estimate.map(|estimate| (shown(estimate), estimate.median >= least))
-        };
         match *self {
-            Self::TimesWrk(least) => at_least(row.ratio_to_wrk, least),
-            Self::TimesFloor(least) => at_least(row.ratio_to_floor, least),
-            Self::TimesUrlCpu(most) => {
-                row.cpu_ratio_to_url.map(|estimate| (shown(estimate), estimate.median <= most))
+            Self::RateOf(base, least) => {
+                let rate = row.ratios_to(base)?.rate;
+                Some((shown(rate), rate.median >= least))
+            }
+            Self::CpuOf(base, most) => {
+                let cpu = row.ratios_to(base)?.cpu;
+                Some((shown(cpu), cpu.median <= most))
             }
             Self::UserMicros(most) => {
                 Some((format!("{:.2}", row.cpu_user_us), row.cpu_user_us <= most))
@@ -87,7 +87,7 @@ impl Bound {
 
 /// All goals of the scenarios that ran, each with what became of it.
 pub fn render(summaries: &[Summary]) -> String {
-    let mut table = Table::new(&["goal", "measured", "verdict", "wanted"]);
+    let mut table = Table::new(["goal", "measured", "verdict", "wanted"]);
     for summary in summaries {
         for goal in GOALS.iter().filter(|goal| goal.scenario == summary.name) {
             table.push(judged(goal, summary.row(goal.peer)));
@@ -113,15 +113,14 @@ fn judged(goal: &Goal, row: Option<&Row>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::summary::Ratios;
 
     fn row() -> Row {
-        let ratio = Some(Estimate { median: 1.4, interval: Some((1.38, 1.44)) });
+        let ratio = Estimate { median: 1.4, interval: Some((1.38, 1.44)) };
         Row {
             peer: Peer::LoadrMonoio,
             requests_per_s: 280_000.0,
-            ratio_to_wrk: ratio,
-            ratio_to_floor: None,
-            cpu_ratio_to_url: None,
+            ratios: vec![Ratios { base: Peer::Wrk, rate: ratio, cpu: ratio }],
             cpu_user_us: 0.65,
             cpu_system_us: 3.0,
             resident_bytes_max: Some(68 << 20),
@@ -134,11 +133,13 @@ mod tests {
     #[test]
     fn a_goal_is_reached_missed_or_not_measured() {
         let verdict = |bound| judged(&goal("u64", Peer::LoadrMonoio, bound), Some(&row()));
-        let reached = verdict(Bound::TimesWrk(1.35));
+        let reached = verdict(Bound::RateOf(Peer::Wrk, 1.35));
         assert_eq!(reached[..3], ["u64 loadr-bench monoio", "1.40 (1.38-1.44)", "reached"]);
-        assert_eq!(verdict(Bound::TimesWrk(1.41))[2], "not reached");
+        assert_eq!(verdict(Bound::RateOf(Peer::Wrk, 1.41))[2], "not reached");
+        assert_eq!(verdict(Bound::CpuOf(Peer::Wrk, 1.4))[2], "reached");
+        assert_eq!(verdict(Bound::CpuOf(Peer::Wrk, 1.3))[2], "not reached");
         assert_eq!(verdict(Bound::UserMicros(0.6))[1..3], ["0.65", "not reached"]);
         assert_eq!(verdict(Bound::ResidentMib(RESIDENT_MIB_10K))[2], "reached");
-        assert_eq!(verdict(Bound::TimesFloor(0.95))[2], "not measured");
+        assert_eq!(verdict(Bound::RateOf(Peer::Floor, 0.95))[2], "not measured");
     }
 }

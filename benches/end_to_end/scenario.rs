@@ -27,6 +27,8 @@ pub struct Scenario {
     pub file: Option<&'static str>,
     /// Who takes part.
     pub peers: &'static [Peer],
+    /// Whose figures the others are compared with, of those who take part.
+    pub bases: &'static [Peer],
     /// What a reader has to know before comparing rows.
     pub caveats: &'static [&'static str],
 }
@@ -45,6 +47,7 @@ const KEEP_ALIVE: Scenario = Scenario {
     request: &[],
     file: None,
     peers: ALL,
+    bases: &[Peer::Wrk, Peer::Floor],
     caveats: &["the floor parses nothing and checks only the length of answers: a bound, no peer"],
 };
 
@@ -84,6 +87,7 @@ pub const SCENARIOS: &[Scenario] = &[
         title: "64 users, a connection for each request",
         keep_alive: false,
         peers: &[Peer::Wrk, Peer::LoadrMonoio, Peer::LoadrMonoioEpoll, Peer::LoadrGlommio],
+        bases: &[Peer::Wrk],
         caveats: &[
             "mostly the kernel's connecting and closing, on both sides; the floor takes no part",
             "wrk asks for the close by a header and waits for it; who closes first differs by tool",
@@ -95,6 +99,7 @@ pub const SCENARIOS: &[Scenario] = &[
         title: "64 users, a GET with a name and an expectation, as URL and as scenario file",
         file: Some(GET_FILE),
         peers: &[Peer::LoadrMonoio, Peer::LoadrScenario],
+        bases: &[Peer::LoadrMonoio],
         caveats: &["both are loadr-bench: what a scenario file costs over a URL"],
         ..KEEP_ALIVE
     },
@@ -105,6 +110,7 @@ pub const SCENARIOS: &[Scenario] = &[
         request: &["-X", "POST", "--body", JOURNEY_BODY],
         file: Some(JOURNEY_FILE),
         peers: &[Peer::LoadrMonoio, Peer::LoadrScenario],
+        bases: &[Peer::LoadrMonoio],
         caveats: &[
             "the URL sends and receives as many bytes, and looks at the status alone",
             "the target echoes, so it costs more than the bare one",

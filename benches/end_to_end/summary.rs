@@ -19,6 +19,8 @@ pub struct Summary {
     pub name: &'static str,
     /// A row a generator that ran, in the scenario's order.
     pub rows: Vec<Row>,
+    /// The generators whose ratios are shown.
+    bases: &'static [Peer],
     heading: String,
 }
 
@@ -29,12 +31,8 @@ pub struct Row {
     pub peer: Peer,
     /// Requests per second.
     pub requests_per_s: f64,
-    /// Of wrk's in the same round.
-    pub ratio_to_wrk: Option<Estimate>,
-    /// Of the floor's in the same round.
-    pub ratio_to_floor: Option<Estimate>,
-    /// CPU time a request, of that of loadr-bench with a URL on the same runtime in the same round.
-    pub cpu_ratio_to_url: Option<Estimate>,
+    /// What that is of others', one for each generator that ran.
+    pub ratios: Vec<Ratios>,
     /// User-space CPU time a request.
     pub cpu_user_us: f64,
     /// Kernel CPU time a request.
@@ -49,15 +47,27 @@ pub struct Row {
     pub failures: u64,
 }
 
+/// Figures of one generator over those of another in the same rounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Ratios {
+    /// The other generator.
+    pub base: Peer,
+    /// Of requests per second.
+    pub rate: Estimate,
+    /// Of CPU time a request.
+    pub cpu: Estimate,
+}
+
 impl Summary {
     /// Summarises the measurements of one scenario.
     pub fn new(scenario: &Scenario, measurements: &[Measurement]) -> Self {
-        let rows = scenario.peers.iter().filter_map(|&peer| Row::new(peer, measurements)).collect();
+        let row = |&peer| Row::new(peer, scenario.peers, measurements);
+        let rows = scenario.peers.iter().filter_map(row).collect();
         let mut heading = format!("{}: {}\n", scenario.name, scenario.title);
         for caveat in scenario.caveats {
             heading.push_str(&format!("  ({caveat})\n"));
         }
-        Self { name: scenario.name, rows, heading }
+        Self { name: scenario.name, rows, bases: scenario.bases, heading }
     }
 
     /// The row of one generator, if it ran.
@@ -68,7 +78,7 @@ impl Summary {
 
 impl Row {
     /// None where the generator never ran.
-    fn new(peer: Peer, measurements: &[Measurement]) -> Option<Self> {
+    fn new(peer: Peer, peers: &[Peer], measurements: &[Measurement]) -> Option<Self> {
         let own: Vec<&Measurement> =
             measurements.iter().filter(|it| it.generator == peer).collect();
         let median = |figure: fn(&Measurement) -> f64| {
@@ -78,11 +88,7 @@ impl Row {
         Some(Self {
             peer,
             requests_per_s: median(|it| it.requests_per_s)?,
-            ratio_to_wrk: ratio(&own, measurements, Peer::Wrk, |it| it.requests_per_s),
-            ratio_to_floor: ratio(&own, measurements, Peer::Floor, |it| it.requests_per_s),
-            cpu_ratio_to_url: ratio(&own, measurements, Peer::LoadrMonoio, |it| {
-                it.cpu_user_us + it.cpu_system_us
-            }),
+            ratios: peers.iter().filter_map(|&it| Ratios::new(&own, it, measurements)).collect(),
             cpu_user_us: median(|it| it.cpu_user_us)?,
             cpu_system_us: median(|it| it.cpu_system_us)?,
             resident_bytes_max: own.iter().filter_map(|it| it.resident_bytes_max).max(),
@@ -90,6 +96,11 @@ impl Row {
             target_cpu_share: Estimate::of(&shares).map(|it| it.median),
             failures: own.iter().map(|it| it.failures).sum(),
         })
+    }
+
+    /// What its figures are of another generator's; none where that never ran in the same round.
+    pub fn ratios_to(&self, base: Peer) -> Option<&Ratios> {
+        self.ratios.iter().find(|it| it.base == base)
     }
 
     /// Whether the figure is the target's rather than the generator's.
@@ -118,36 +129,39 @@ impl Row {
         marks.join(", ")
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, bases: &[Peer]) -> Vec<String> {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        vec![
-            self.peer.to_string(),
-            grouped(self.requests_per_s),
-            or_dash(self.ratio_to_wrk.map(|it| format!("{:.2}", it.median))),
-            or_dash(self.ratio_to_wrk.and_then(|it| it.interval).map(interval)),
-            or_dash(self.ratio_to_floor.map(|it| format!("{:.2}", it.median))),
+        let mut cells = vec![self.peer.to_string(), grouped(self.requests_per_s)];
+        for &base in bases {
+            let rate = self.ratios_to(base).map(|it| it.rate);
+            cells.push(or_dash(rate.map(|it| format!("{:.2}", it.median))));
+            cells.push(or_dash(rate.and_then(|it| it.interval).map(interval)));
+        }
+        cells.extend([
             format!("{:.2}", self.cpu_user_us),
             format!("{:.2}", self.cpu_system_us),
             or_dash(self.resident_bytes_max.map(|bytes| format!("{:.1}", mib(bytes)))),
             format!("{:.0}", self.generator_cpu_share * 100.0),
             or_dash(self.target_cpu_share.map(|share| format!("{:.0}", share * 100.0))),
             self.marks(),
-        ]
+        ]);
+        cells
     }
 }
 
-/// A figure of one generator over that of another in the same rounds.
-fn ratio(
-    own: &[&Measurement],
-    all: &[Measurement],
-    base: Peer,
-    figure: fn(&Measurement) -> f64,
-) -> Option<Estimate> {
-    Estimate::of_ratios(own.iter().filter_map(|it| {
-        let mut bases = all.iter().filter(|other| other.generator == base);
-        let base = bases.find(|other| other.round == it.round)?;
-        Some((figure(it), figure(base)))
-    }))
+impl Ratios {
+    /// None where the two never ran in the same round.
+    fn new(own: &[&Measurement], base: Peer, all: &[Measurement]) -> Option<Self> {
+        let ratio = |figure: fn(&Measurement) -> f64| {
+            Estimate::of_ratios(own.iter().filter_map(|it| {
+                let mut bases = all.iter().filter(|other| other.generator == base);
+                let base = bases.find(|other| other.round == it.round)?;
+                Some((figure(it), figure(base)))
+            }))
+        };
+        let rate = ratio(|it| it.requests_per_s)?;
+        Some(Self { base, rate, cpu: ratio(|it| it.cpu_user_us + it.cpu_system_us)? })
+    }
 }
 
 /// An interval as "1.38-1.44".
@@ -165,20 +179,14 @@ pub fn render(summary: &Summary) -> String {
     if summary.rows.is_empty() {
         return format!("\n{}nothing was measured\n", summary.heading);
     }
-    let mut table = Table::new(&[
-        "generator",
-        "requests/s",
-        "/ wrk",
-        "95 %",
-        "/ floor",
-        "user us",
-        "system us",
-        "RSS MiB",
-        "CPU %",
-        "target CPU %",
-        "mark",
-    ]);
-    summary.rows.iter().for_each(|row| table.push(row.cells()));
+    let mut headings = vec!["generator".to_owned(), "requests/s".to_owned()];
+    for base in summary.bases {
+        headings.extend([format!("/ {base}"), "95 %".to_owned()]);
+    }
+    let costs = ["user us", "system us", "RSS MiB", "CPU %", "target CPU %", "mark"];
+    headings.extend(costs.map(str::to_owned));
+    let mut table = Table::new(headings);
+    summary.rows.iter().for_each(|row| table.push(row.cells(summary.bases)));
     format!("\n{}{}", summary.heading, table.render())
 }
 
@@ -219,10 +227,10 @@ mod tests {
         let golden = "
 u64: 64 users, keep-alive, one request at a time
   (unfair)
-generator            requests/s  / wrk       95 %  / floor  user us  system us  RSS MiB  CPU %  target CPU %  mark
-floor                   288,000   1.50  1.50-1.50     1.00     0.40       3.00      6.0     99            97  server-bound
-wrk                     192,000   1.00  1.00-1.00     0.67     0.40       3.00      6.0     99            70
-loadr-bench glommio     230,400   1.20  1.20-1.20     0.80     0.40       3.00      6.0     50            80  disturbed, 9 failed
+generator            requests/s  / wrk       95 %  / floor       95 %  user us  system us  RSS MiB  CPU %  target CPU %  mark
+floor                   288,000   1.50  1.50-1.50     1.00  1.00-1.00     0.40       3.00      6.0     99            97  server-bound
+wrk                     192,000   1.00  1.00-1.00     0.67  0.67-0.67     0.40       3.00      6.0     99            70
+loadr-bench glommio     230,400   1.20  1.20-1.20     0.80  0.80-0.80     0.40       3.00      6.0     50            80  disturbed, 9 failed
 ";
         assert_eq!(render(&Summary::new(&scenario, &measurements)), golden);
     }

@@ -3,14 +3,14 @@
 /// Rows of cells under a heading each.
 #[derive(Debug)]
 pub struct Table {
-    headings: Vec<&'static str>,
+    headings: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// An empty table.
-    pub fn new(headings: &[&'static str]) -> Self {
-        Self { headings: headings.to_vec(), rows: Vec::new() }
+    pub fn new(headings: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { headings: headings.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
     /// Adds a row of as many cells as there are headings.
@@ -21,8 +21,7 @@ impl Table {
 
     /// The whole table; a line a row, no spaces at their ends.
     pub fn render(&self) -> String {
-        let headings = self.headings.iter().map(ToString::to_string).collect();
-        let lines: Vec<&Vec<String>> = std::iter::once(&headings).chain(&self.rows).collect();
+        let lines: Vec<&Vec<String>> = std::iter::once(&self.headings).chain(&self.rows).collect();
         let widths: Vec<usize> = (0..self.headings.len())
             .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
             .collect();
@@ -61,7 +60,7 @@ mod tests {
 
     #[test]
     fn figures_line_up_at_the_right_and_words_at_the_left() {
-        let mut table = Table::new(&["generator", "requests/s", "mark"]);
+        let mut table = Table::new(["generator", "requests/s", "mark"]);
         table.push(vec!["wrk".into(), grouped(203_412.4), "-".into()]);
         table.push(vec!["loadr-bench monoio".into(), grouped(1_294_000.0), String::new()]);
         let golden = "\
