@@ -16,6 +16,8 @@ pub struct Binaries {
     pub target: PathBuf,
     /// The bare io_uring loop.
     pub floor: PathBuf,
+    /// The example that speaks with Redis.
+    pub redis: PathBuf,
 }
 
 /// Why there is nothing to measure.
@@ -39,6 +41,7 @@ impl Binaries {
             loadr_bench: directory.join("loadr-bench"),
             target: directory.join("loadr-target"),
             floor: directory.join("loadr-floor"),
+            redis: directory.join("examples/redis"),
         }
     }
 
@@ -46,7 +49,7 @@ impl Binaries {
     pub fn build() -> Result<Self, BuildError> {
         let mut cargo = Command::new(env!("CARGO"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["build", "--profile", "dist", "--bins"])
+            .args(["build", "--profile", "dist", "--bins", "--example", "redis"])
             .args(["-p", "loadr", "-p", "loadr-target", "-p", "loadr-benches"])
             .arg("--message-format=json-render-diagnostics")
             .stdout(Stdio::piped())
@@ -64,6 +67,7 @@ impl Binaries {
             loadr_bench: find("loadr-bench")?,
             target: find("loadr-target")?,
             floor: find("loadr-floor")?,
+            redis: find("redis")?,
         })
     }
 }

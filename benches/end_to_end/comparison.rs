@@ -11,9 +11,10 @@ use tempfile::TempDir;
 use crate::build::Binaries;
 use crate::machine::Machine;
 use crate::peers::{self, Claim, Invocation, Peer, Setting};
-use crate::process::{Finished, Generator, Target};
+use crate::process::{Finished, Generator};
 use crate::raw_data::RawData;
 use crate::scenario::Scenario;
+use crate::servers::{self, Place, Server, ServerError, Servers};
 use crate::table::grouped;
 
 /// What a generator may take beyond its window, for starting, connecting and its report.
@@ -87,13 +88,14 @@ impl<'a> Comparison<'a> {
     ) -> Result<Self, Box<dyn Error>> {
         let files = tempfile::tempdir()?;
         peers::write_files(files.path())?;
+        servers::write_certificate(files.path())?;
         Ok(Self { machine, binaries, settings, files })
     }
 
-    /// Runs all rounds of one scenario against a fresh target.
+    /// Runs all rounds of one scenario against fresh servers.
     ///
-    /// A generator that cannot run is said to, and left out of the rounds that follow; only a
-    /// target that cannot run is an error.
+    /// A generator that cannot run is said to, and left out of the rounds that follow; so is a scenario whose server
+    /// others make and is absent. Only a server that is there and cannot run is an error.
     pub fn run(
         &mut self,
         scenario: &Scenario,
@@ -108,7 +110,24 @@ impl<'a> Comparison<'a> {
             ));
             return Ok(Vec::new());
         }
-        let target = Target::start(&self.binaries.target, self.machine.target_cpu())?;
+        let (binaries, files) = (self.binaries, self.files.path());
+        let place = Place { binaries, files, cpu: self.machine.target_cpu() };
+        match Servers::start(scenario.server, scenario.peers, &place) {
+            Ok(servers) => self.run_rounds(scenario, &servers, raw_data),
+            Err(error @ ServerError::Missing { .. }) => {
+                raw_data.say(&format!("{} is left out: {error}", scenario.name));
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn run_rounds(
+        &self,
+        scenario: &Scenario,
+        servers: &Servers,
+        raw_data: &mut RawData,
+    ) -> Result<Vec<Measurement>, Box<dyn Error>> {
         let mut left_out = BTreeSet::new();
         let mut measurements = Vec::new();
         for round in 0..self.settings.rounds {
@@ -116,7 +135,7 @@ impl<'a> Comparison<'a> {
             peers.rotate_left(round as usize % scenario.peers.len());
             peers.retain(|peer| !left_out.contains(peer));
             for peer in peers {
-                match self.measure(scenario, peer, round, &target) {
+                match self.measure(scenario, peer, round, servers.of(peer)) {
                     Ok(measurement) => {
                         self.show_progress(&measurement);
                         raw_data.add(&measurement)?;
@@ -137,7 +156,7 @@ impl<'a> Comparison<'a> {
         scenario: &Scenario,
         peer: Peer,
         round: u32,
-        target: &Target,
+        server: &Server,
     ) -> Result<Measurement, Box<dyn Error>> {
         let cpu = self.machine.generator_cpu();
         let invocation = Invocation::new(
@@ -145,7 +164,7 @@ impl<'a> Comparison<'a> {
             &Setting {
                 scenario,
                 window: self.settings.window,
-                address: target.address,
+                address: server.address,
                 binaries: self.binaries,
                 files: self.files.path(),
                 cpu,
@@ -159,7 +178,7 @@ impl<'a> Comparison<'a> {
             window,
             limit: warm_up + window + GRACE,
         };
-        let finished = generator.run(target)?;
+        let finished = generator.run(server)?;
         let claim = invocation.claim(&finished)?;
         Ok(measurement(scenario, peer, round, &claim, &finished))
     }

@@ -22,6 +22,7 @@ pub mod peers;
 pub mod process;
 pub mod raw_data;
 pub mod scenario;
+pub mod servers;
 pub mod statistics;
 pub mod summary;
 pub mod table;

@@ -1,5 +1,6 @@
 //! The machine a comparison runs on: whether it can, and what has to be said beside the figures.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Display};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -124,7 +125,7 @@ fn read(path: &str) -> String {
 }
 
 /// First line a program says about itself, on either stream; none where it cannot be started.
-fn first_line(program: &str, flag: &str) -> Option<String> {
+pub(crate) fn first_line(program: impl AsRef<OsStr>, flag: &str) -> Option<String> {
     let output = Command::new(program).arg(flag).stdin(Stdio::null()).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     Some(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned())

@@ -38,6 +38,11 @@ impl Peer {
             Self::LoadrScenario => "loadr-bench scenario",
         }
     }
+
+    /// Whether it puts its load on the server that speaks TLS.
+    pub fn speaks_tls(self) -> bool {
+        false
+    }
 }
 
 impl Display for Peer {

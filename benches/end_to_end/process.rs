@@ -1,4 +1,4 @@
-//! Children of the bench: the target that lives through a scenario, and one generator at a time.
+//! Generators as children of the bench, one at a time.
 //!
 //! Figures about a child come from the kernel: CPU time from the usage of awaited children (their
 //! difference around one wait, since only one generator ever runs), the largest resident memory
@@ -9,7 +9,6 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -19,11 +18,10 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use thiserror::Error;
 
-/// How often a running generator is looked at.
-const POLL: Duration = Duration::from_millis(20);
+use crate::servers::Server;
 
-/// How long a target may take to accept its first connection.
-const START_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a child is looked at.
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// What can go wrong with a child.
 #[derive(Debug, Error)]
@@ -36,12 +34,6 @@ pub enum ProcessError {
         /// What the system said.
         source: io::Error,
     },
-    /// The target never accepted.
-    #[error("the target does not accept connections on {address} after {START_TIMEOUT:?}")]
-    TargetSilent {
-        /// Where it was told to listen.
-        address: SocketAddr,
-    },
     /// The generator outlived its time and was killed.
     #[error("{program} had not ended after {limit:?} and was killed")]
     Overran {
@@ -53,50 +45,6 @@ pub enum ProcessError {
     /// The system refused something that ought to work.
     #[error(transparent)]
     System(#[from] io::Error),
-}
-
-/// A running target; killed when dropped, on a panic too.
-#[derive(Debug)]
-pub struct Target {
-    child: Child,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
-impl Target {
-    /// Starts the bundled target on a free loopback port and waits until it accepts.
-    pub fn start(program: &Path, cpu: usize) -> Result<Self, ProcessError> {
-        let address = free_address()?;
-        let child = Command::new(program)
-            .args(["--port", &address.port().to_string()])
-            .args(["--cpu", &cpu.to_string(), "--threads", "1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|source| start_error(program, source))?;
-        let target = Self { child, address };
-        let deadline = Instant::now() + START_TIMEOUT;
-        while TcpStream::connect(address).is_err() {
-            if Instant::now() > deadline {
-                return Err(ProcessError::TargetSilent { address });
-            }
-            thread::sleep(POLL);
-        }
-        Ok(target)
-    }
-
-    fn cpu_time(&self) -> Option<Duration> {
-        cpu_ticks(&fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?)
-            .map(ticks_to_time)
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        // Either fails only where the target is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// One generator to run, pinned to one CPU.
@@ -137,7 +85,7 @@ pub struct Finished {
 
 impl Generator<'_> {
     /// Runs to the end.
-    pub fn run(self, target: &Target) -> Result<Finished, ProcessError> {
+    pub fn run(self, server: &Server) -> Result<Finished, ProcessError> {
         // Files rather than pipes: nobody has to empty them while the generator runs.
         let (mut stdout, mut stderr) = (tempfile()?, tempfile()?);
         let (user_before, system_before) = children_cpu_time()?;
@@ -151,7 +99,7 @@ impl Generator<'_> {
             .spawn()
             .map_err(|source| start_error(self.program, source))?;
         let started = Instant::now();
-        let (status, watch) = self.watch(child, target)?;
+        let (status, watch) = self.watch(child, server)?;
         let elapsed = started.elapsed();
         let (user_after, system_after) = children_cpu_time()?;
         Ok(Finished {
@@ -169,7 +117,7 @@ impl Generator<'_> {
     fn watch(
         &self,
         mut child: Child,
-        target: &Target,
+        server: &Server,
     ) -> Result<(ExitStatus, Watch), ProcessError> {
         let started = Instant::now();
         let mut watch = Watch { samples: Vec::new(), resident_bytes_max: None };
@@ -185,7 +133,7 @@ impl Generator<'_> {
             }
             // A high-water mark, so the last look before the end has it.
             watch.resident_bytes_max = resident_bytes_max(child.id()).or(watch.resident_bytes_max);
-            watch.samples.extend(target.cpu_time().map(|used| (started.elapsed(), used)));
+            watch.samples.extend(server.cpu_time().map(|used| (started.elapsed(), used)));
             thread::sleep(POLL);
         }
     }
@@ -218,6 +166,11 @@ fn busy_share(samples: &[(Duration, Duration)], window: Duration) -> Option<f64>
     Some(last_used.saturating_sub(first_used).as_secs_f64() / elapsed.as_secs_f64())
 }
 
+/// CPU time that a living process has used so far.
+pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
+    cpu_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?).map(ticks_to_time)
+}
+
 /// User and system ticks from `/proc/PID/stat`, whose second field may contain anything.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
@@ -238,11 +191,6 @@ fn children_cpu_time() -> io::Result<(Duration, Duration)> {
 fn duration(time: TimeVal) -> Duration {
     let (seconds, micros) = (time.tv_sec().unsigned_abs(), time.tv_usec().unsigned_abs());
     Duration::from_secs(seconds) + Duration::from_micros(micros)
-}
-
-/// Free when asked for; nobody else is expected to take it in between.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
 fn tempfile() -> io::Result<File> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::peers::Peer;
+use crate::servers::ServerKind;
 
 /// One kind of load, the same for every generator.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it is, for the heading.
     pub title: &'static str,
+    /// What the load is put on.
+    pub server: ServerKind,
     /// Connections, each with one user on it.
     pub users: u32,
     /// Requests sent together on a connection.
@@ -39,6 +42,7 @@ const ALL: &[Peer] =
 const KEEP_ALIVE: Scenario = Scenario {
     name: "",
     title: "",
+    server: ServerKind::Target,
     users: 64,
     pipeline: 1,
     keep_alive: true,
