@@ -64,6 +64,9 @@ pub struct Measurement {
     pub generator_cpu_share: f64,
     /// Share of its CPU that the target used in the window, 0 to 1.
     pub target_cpu_share: Option<f64>,
+    /// Part of the TLS handshakes that resumed a session, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_share: Option<f64>,
 }
 
 fn serialize_name<S: serde::Serializer>(peer: &Peer, serializer: S) -> Result<S::Ok, S::Error> {
@@ -113,7 +116,13 @@ impl<'a> Comparison<'a> {
         let (binaries, files) = (self.binaries, self.files.path());
         let place = Place { binaries, files, cpu: self.machine.target_cpu() };
         match Servers::start(scenario.server, scenario.peers, &place) {
-            Ok(servers) => self.run_rounds(scenario, &servers, raw_data),
+            Ok(servers) => {
+                let peers = scenario.peers.iter().filter_map(|peer| peer.version());
+                for version in scenario.server.version().into_iter().chain(peers) {
+                    raw_data.say(&format!("{}: {version}", scenario.name));
+                }
+                self.run_rounds(scenario, &servers, raw_data)
+            }
             Err(error @ ServerError::Missing { .. }) => {
                 raw_data.say(&format!("{} is left out: {error}", scenario.name));
                 Ok(Vec::new())
@@ -169,7 +178,7 @@ impl<'a> Comparison<'a> {
                 files: self.files.path(),
                 cpu,
             },
-        );
+        )?;
         let Invocation { window, warm_up, .. } = invocation;
         let generator = Generator {
             program: &invocation.program,
@@ -203,8 +212,9 @@ fn measurement(
     finished: &Finished,
 ) -> Measurement {
     let whole = (finished.cpu_user.as_secs_f64(), finished.cpu_system.as_secs_f64());
-    // The process's times cover a warm-up whose requests are not in the claim.
-    let window = claim.window_cpu_s.filter(|_| !scenario.warm_up.is_zero());
+    // The process's times cover a warm-up whose requests are not in the claim, or the reading of a program.
+    let is_apart = !scenario.warm_up.is_zero() || peer.is_interpreted();
+    let window = claim.window_cpu_s.filter(|_| is_apart);
     let (user_s, system_s) = window.unwrap_or(whole);
     let micros_per_request = |seconds: f64| seconds * 1e6 / claim.requests.max(1) as f64;
     Measurement {
@@ -219,5 +229,6 @@ fn measurement(
         resident_bytes_max: finished.resident_bytes_max,
         generator_cpu_share: (whole.0 + whole.1) / finished.elapsed.as_secs_f64(),
         target_cpu_share: finished.target_cpu_share,
+        resumed_share: claim.resumed_share,
     }
 }

@@ -6,7 +6,7 @@
 use crate::peers::Peer;
 use crate::statistics::Estimate;
 use crate::summary::{Row, Summary, interval, mib};
-use crate::table::Table;
+use crate::table::{Table, grouped};
 
 /// One figure to reach.
 struct Goal {
@@ -19,6 +19,10 @@ struct Goal {
 enum Bound {
     /// Least part of another generator's rate.
     RateOf(Peer, f64),
+    /// More than another generator's rate.
+    RateAbove(Peer),
+    /// Least rate.
+    PerSecond(f64),
     /// Greatest part of another generator's CPU time a request.
     CpuOf(Peer, f64),
     UserMicros(f64),
@@ -43,6 +47,18 @@ const GOALS: &[Goal] = &[
     goal("pipeline16", Peer::LoadrMonoio, Bound::RateOf(Peer::Wrk, 1.6)),
     goal("u10000", Peer::LoadrMonoio, Bound::RateOf(Peer::Wrk, 1.2)),
     goal("u10000", Peer::LoadrMonoio, Bound::ResidentMib(RESIDENT_MIB_10K)),
+    goal("tls64", Peer::LoadrTls, Bound::RateOf(Peer::LoadrHttp, 0.75)),
+    goal("tls64", Peer::LoadrTls, Bound::RateOf(Peer::WrkTls, 1.3)),
+    goal("tls64-nginx", Peer::LoadrTls, Bound::RateOf(Peer::LoadrHttp, 0.75)),
+    goal("tls64-nginx", Peer::LoadrTls, Bound::RateOf(Peer::WrkTls, 1.3)),
+    goal("handshakes", Peer::LoadrFull, Bound::PerSecond(1_000.0)),
+    goal("handshakes", Peer::LoadrResumed, Bound::RateAbove(Peer::LoadrFull)),
+    goal("ws64", Peer::LoadrWebSocket, Bound::RateOf(Peer::LoadrHttp, 0.95)),
+    goal("ws64", Peer::LoadrWebSocket, Bound::RateOf(Peer::PythonWebsockets, 5.0)),
+    goal("ws64", Peer::LoadrWebSocket, Bound::RateOf(Peer::NpmWs, 5.0)),
+    goal("xmlrpc64", Peer::LoadrScenario, Bound::RateOf(Peer::LoadrMonoio, 0.85)),
+    goal("redis", Peer::LoadrRedis, Bound::RateOf(Peer::RedisBenchmark, 0.85)),
+    goal("redis-pipeline16", Peer::LoadrRedis, Bound::RateOf(Peer::RedisBenchmark, 0.85)),
     goal("scenario-get", Peer::LoadrScenario, Bound::CpuOf(Peer::LoadrMonoio, 1.10)),
     goal("scenario-journey", Peer::LoadrScenario, Bound::CpuOf(Peer::LoadrMonoio, 1.35)),
 ];
@@ -51,6 +67,8 @@ impl Bound {
     fn wanted(&self) -> String {
         match self {
             Self::RateOf(base, least) => format!("at least {least:.2} times {base}"),
+            Self::RateAbove(base) => format!("more than {base}"),
+            Self::PerSecond(least) => format!("at least {} a second", grouped(*least)),
             Self::CpuOf(base, most) => {
                 format!("at most {most:.2} times the CPU time a request of {base}")
             }
@@ -69,6 +87,13 @@ impl Bound {
             Self::RateOf(base, least) => {
                 let rate = row.ratios_to(base)?.rate;
                 Some((shown(rate), rate.median >= least))
+            }
+            Self::RateAbove(base) => {
+                let rate = row.ratios_to(base)?.rate;
+                Some((shown(rate), rate.median > 1.0))
+            }
+            Self::PerSecond(least) => {
+                Some((grouped(row.requests_per_s), row.requests_per_s >= least))
             }
             Self::CpuOf(base, most) => {
                 let cpu = row.ratios_to(base)?.cpu;
@@ -126,6 +151,7 @@ mod tests {
             resident_bytes_max: Some(68 << 20),
             generator_cpu_share: 0.99,
             target_cpu_share: Some(0.9),
+            resumed_share: None,
             failures: 0,
         }
     }
@@ -136,6 +162,8 @@ mod tests {
         let reached = verdict(Bound::RateOf(Peer::Wrk, 1.35));
         assert_eq!(reached[..3], ["u64 loadr-bench monoio", "1.40 (1.38-1.44)", "reached"]);
         assert_eq!(verdict(Bound::RateOf(Peer::Wrk, 1.41))[2], "not reached");
+        assert_eq!(verdict(Bound::RateAbove(Peer::Wrk))[2], "reached");
+        assert_eq!(verdict(Bound::PerSecond(280_001.0))[1..3], ["280,000", "not reached"]);
         assert_eq!(verdict(Bound::CpuOf(Peer::Wrk, 1.4))[2], "reached");
         assert_eq!(verdict(Bound::CpuOf(Peer::Wrk, 1.3))[2], "not reached");
         assert_eq!(verdict(Bound::UserMicros(0.6))[1..3], ["0.65", "not reached"]);

@@ -1,5 +1,6 @@
 //! The end-to-end comparison: `loadr-bench` on each runtime beside `wrk` and the bare io_uring
-//! loop, against the bundled target, on one machine.
+//! loop, against the bundled target, on one machine; and beside the generators of other protocols,
+//! against the target or the server that those are made for.
 //!
 //! How it is kept honest:
 //! - target pinned to the last CPU, every generator to the first; one generator at a time;

@@ -16,12 +16,12 @@ use loadr_benches::scenario::SCENARIOS;
 use loadr_benches::summary::Summary;
 use loadr_benches::{goals, summary};
 
-/// Compare loadr-bench with wrk and with a bare io_uring loop.
+/// Compare loadr-bench with wrk, with a bare io_uring loop and with the generators of other protocols.
 #[derive(Parser)]
 #[command(name = "end_to_end")]
 struct Args {
     /// Run only the scenarios whose name contains this: u64, u512, pipeline16, u10000, churn, scenario-get,
-    /// scenario-journey.
+    /// scenario-journey, tls64, tls64-nginx, handshakes, ws64, xmlrpc64, redis, redis-pipeline16.
     filter: Option<String>,
     /// Interleaved rounds; an interval needs at least 6.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]

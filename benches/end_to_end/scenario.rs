@@ -39,6 +39,15 @@ pub struct Scenario {
 const ALL: &[Peer] =
     &[Peer::Floor, Peer::Wrk, Peer::LoadrMonoio, Peer::LoadrMonoioEpoll, Peer::LoadrGlommio];
 
+const TLS: &[Peer] = &[Peer::LoadrHttp, Peer::LoadrTls, Peer::WrkTls];
+const TLS_BASES: &[Peer] = &[Peer::LoadrHttp, Peer::WrkTls];
+const TLS_CAVEAT: &str = "wrk has OpenSSL and loadr-bench rustls with ring, both on AES-256-GCM; \
+                          neither checks the certificate";
+
+const REDIS: &[Peer] = &[Peer::RedisBenchmark, Peer::LoadrRedis];
+const REDIS_CAVEAT: &str = "redis-benchmark is told a number of commands, about a window's; its rate leaves out \
+                            connecting, its CPU time does not";
+
 const KEEP_ALIVE: Scenario = Scenario {
     name: "",
     title: "",
@@ -121,6 +130,89 @@ pub const SCENARIOS: &[Scenario] = &[
         ],
         ..KEEP_ALIVE
     },
+    Scenario {
+        name: "tls64",
+        title: "64 users, keep-alive, one request at a time, over TLS 1.3 and without",
+        peers: TLS,
+        bases: TLS_BASES,
+        caveats: &[
+            TLS_CAVEAT,
+            "the target is the bundled one, and TLS costs it more than a generator: see its CPU share",
+        ],
+        ..KEEP_ALIVE
+    },
+    Scenario {
+        name: "tls64-nginx",
+        title: "the same against nginx",
+        server: ServerKind::Nginx,
+        peers: TLS,
+        bases: TLS_BASES,
+        caveats: &[TLS_CAVEAT],
+        ..KEEP_ALIVE
+    },
+    Scenario {
+        name: "handshakes",
+        title: "64 users, a TLS 1.3 connection and a request on it each time",
+        keep_alive: false,
+        peers: &[Peer::LoadrFull, Peer::LoadrResumed, Peer::OpensslNew, Peer::OpensslReuse],
+        bases: &[Peer::LoadrFull],
+        caveats: &[
+            "a row's user and system us are those of one handshake, its connection and its request",
+            "openssl makes one connection after the other, so compare its CPU time and not its rate",
+            "the target's half of a handshake, with its signature, costs more than the generator's",
+            "nobody checks the certificate's authority; loadr-bench checks the signature all the same",
+        ],
+        ..KEEP_ALIVE
+    },
+    Scenario {
+        name: "ws64",
+        title: "64 users, 5 bytes there and back over WebSocket, beside a GET",
+        peers: &[Peer::LoadrHttp, Peer::LoadrWebSocket, Peer::PythonWebsockets, Peer::NpmWs],
+        bases: &[Peer::LoadrHttp, Peer::PythonWebsockets, Peer::NpmWs],
+        caveats: &[
+            "a message is a tenth of the bytes of a GET with its response",
+            "Python runs on asyncio's own loop, and ws without its optional native add-ons",
+            "their CPU time is the window's; reading their own program is left out of it",
+        ],
+        ..KEEP_ALIVE
+    },
+    Scenario {
+        name: "xmlrpc64",
+        title: "64 users, an XML-RPC call, as the POST of its bytes and as a call in a scenario file",
+        path: "/RPC2",
+        request: &["-X", "POST", "-H", "Content-Type: text/xml", "--body", XMLRPC_BODY],
+        file: Some(XMLRPC_FILE),
+        peers: &[Peer::LoadrMonoio, Peer::LoadrScenario],
+        bases: &[Peer::LoadrMonoio],
+        caveats: &[
+            "the URL sends the bytes of the call and looks at the status alone; the file makes the call \
+             from its parameters and reads the value that comes",
+            "a scenario file costs something by itself: see scenario-get",
+        ],
+        ..KEEP_ALIVE
+    },
+    Scenario {
+        name: "redis",
+        title: "64 connections to Redis, one GET at a time on each",
+        server: ServerKind::Redis,
+        peers: REDIS,
+        bases: &[Peer::RedisBenchmark],
+        caveats: &[REDIS_CAVEAT],
+        ..KEEP_ALIVE
+    },
+    Scenario {
+        name: "redis-pipeline16",
+        title: "64 connections to Redis, 16 GETs in the pipe",
+        server: ServerKind::Redis,
+        pipeline: 16,
+        peers: REDIS,
+        bases: &[Peer::RedisBenchmark],
+        caveats: &[
+            REDIS_CAVEAT,
+            "redis-benchmark sends the next 16 when all are answered; the example fills up the pipe",
+        ],
+        ..KEEP_ALIVE
+    },
 ];
 
 const GET_FILE: &str = r#"
@@ -148,3 +240,37 @@ json = { id = "${uuid}", status = "ACTIVE", last = "${last}" }
 expect = { status = 200, json = { "/status" = ["ACTIVE", "PENDING"] } }
 extract = { last = "json:/id" }
 "#;
+
+const XMLRPC_BODY: &str = "<?xml version=\"1.0\"?><methodCall><methodName>get_random_number</methodName><params>\
+                           <param><value><int>0</int></value></param><param><value><int>100</int></value></param>\
+                           </params></methodCall>";
+
+const XMLRPC_FILE: &str = r#"
+[[user]]
+name = "Caller"
+[[user.task]]
+name = "call"
+steps = [{ xmlrpc = { method = "get_random_number", params = [0, 100] }, url = "/RPC2" }]
+"#;
+
+#[cfg(test)]
+mod tests {
+    use loadr_protocols::xmlrpc::encode_call;
+
+    use super::*;
+
+    #[test]
+    fn the_url_sends_the_call_of_the_file() {
+        let mut call = Vec::new();
+        encode_call("get_random_number", &[0.into(), 100.into()], &mut call).unwrap();
+        assert_eq!(String::from_utf8(call).unwrap(), XMLRPC_BODY);
+    }
+
+    #[test]
+    fn bases_take_part() {
+        for scenario in SCENARIOS {
+            let absent = scenario.bases.iter().find(|base| !scenario.peers.contains(base));
+            assert_eq!(absent, None, "{}", scenario.name);
+        }
+    }
+}

@@ -43,6 +43,8 @@ pub struct Row {
     pub generator_cpu_share: f64,
     /// Share of its CPU that the target used, 0 to 1.
     pub target_cpu_share: Option<f64>,
+    /// Part of the TLS handshakes that resumed a session, 0 to 1.
+    pub resumed_share: Option<f64>,
     /// Sum over all rounds.
     pub failures: u64,
 }
@@ -85,6 +87,7 @@ impl Row {
             Estimate::of(&own.iter().map(|it| figure(it)).collect::<Vec<_>>()).map(|it| it.median)
         };
         let shares: Vec<_> = own.iter().filter_map(|it| it.target_cpu_share).collect();
+        let resumed: Vec<_> = own.iter().filter_map(|it| it.resumed_share).collect();
         Some(Self {
             peer,
             requests_per_s: median(|it| it.requests_per_s)?,
@@ -94,6 +97,7 @@ impl Row {
             resident_bytes_max: own.iter().filter_map(|it| it.resident_bytes_max).max(),
             generator_cpu_share: median(|it| it.generator_cpu_share)?,
             target_cpu_share: Estimate::of(&shares).map(|it| it.median),
+            resumed_share: Estimate::of(&resumed).map(|it| it.median),
             failures: own.iter().map(|it| it.failures).sum(),
         })
     }
@@ -120,8 +124,13 @@ impl Row {
         if self.is_server_bound() {
             marks.push("server-bound".to_owned());
         }
-        if self.is_disturbed() {
+        if self.peer.is_serial() {
+            marks.push("one at a time".to_owned());
+        } else if self.is_disturbed() {
             marks.push("disturbed".to_owned());
+        }
+        if let Some(share) = self.resumed_share.filter(|_| self.peer.resumes()) {
+            marks.push(format!("{:.0} % resumed", share * 100.0));
         }
         if self.failures > 0 {
             marks.push(format!("{} failed", self.failures));
@@ -208,6 +217,7 @@ mod tests {
             resident_bytes_max: Some(6 << 20),
             generator_cpu_share: if generator == Peer::LoadrGlommio { 0.5 } else { 0.99 },
             target_cpu_share: Some(target),
+            resumed_share: Some(0.0),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 use thiserror::Error;
@@ -19,6 +20,8 @@ pub struct Claim {
     pub failures: u64,
     /// User and system seconds of the window alone, where the generator tells them apart.
     pub window_cpu_s: Option<(f64, f64)>,
+    /// Part of the TLS handshakes that resumed a session, 0 to 1, where there were any.
+    pub resumed_share: Option<f64>,
 }
 
 /// Why a run gave no figure.
@@ -46,6 +49,16 @@ pub(super) enum Account {
     Json,
     /// wrk's text.
     Wrk,
+    /// The text of `openssl s_time`.
+    OpensslTime {
+        /// Whether sessions were to be resumed.
+        resumes: bool,
+    },
+    /// What `redis-benchmark --csv` prints.
+    RedisCsv {
+        /// The number of commands that it was told to send.
+        count: u64,
+    },
 }
 
 impl Account {
@@ -56,6 +69,10 @@ impl Account {
             _ if !finished.status.success() => Err(refusal(finished)),
             Self::Json => json_claim(&finished.stdout),
             Self::Wrk => wrk_claim(&finished.stdout),
+            Self::OpensslTime { resumes } => {
+                openssl_claim(&finished.stdout, finished.elapsed, *resumes)
+            }
+            Self::RedisCsv { count } => redis_claim(&finished.stdout, *count),
         }
     }
 }
@@ -86,10 +103,26 @@ fn loadr_claim(json: &str) -> Result<Claim, ClaimError> {
             number(&generator["cpu_user_s"], "generator.cpu_user_s")?,
             number(&generator["cpu_system_s"], "generator.cpu_system_s")?,
         )),
+        resumed_share: resumed_share(&report["connections"]["handshakes"]),
     })
 }
 
-/// Reads what the floor prints.
+/// From the report's list of handshakes, which is absent where there were none.
+fn resumed_share(handshakes: &Value) -> Option<f64> {
+    let made = |of: &Value| of["made"].as_f64().unwrap_or(0.0);
+    let (mut all, mut resumed) = (0.0, 0.0);
+    for of in handshakes.as_array()? {
+        // Others, such as those of WebSocket, are counted beside them.
+        match of["method"].as_str() {
+            Some("TLS full") => all += made(of),
+            Some("TLS resumed") => (all, resumed) = (all + made(of), resumed + made(of)),
+            _ => {}
+        }
+    }
+    (all > 0.0).then(|| resumed / all)
+}
+
+/// Reads what the floor and the scripts print.
 fn json_claim(json: &str) -> Result<Claim, ClaimError> {
     let report: Value =
         serde_json::from_str(json).map_err(|_| ClaimError::Unreadable("valid JSON"))?;
@@ -102,6 +135,7 @@ fn json_claim(json: &str) -> Result<Claim, ClaimError> {
             number(&report["cpu_user_s"], "cpu_user_s")?,
             number(&report["cpu_system_s"], "cpu_system_s")?,
         )),
+        resumed_share: None,
     })
 }
 
@@ -111,7 +145,13 @@ fn number(value: &Value, key: &'static str) -> Result<f64, ClaimError> {
 
 /// Reads wrk's text; lines about failures are there only when there are some.
 fn wrk_claim(text: &str) -> Result<Claim, ClaimError> {
-    let mut claim = Claim { requests: 0, requests_per_s: 0.0, failures: 0, window_cpu_s: None };
+    let mut claim = Claim {
+        requests: 0,
+        requests_per_s: 0.0,
+        failures: 0,
+        window_cpu_s: None,
+        resumed_share: None,
+    };
     let mut complete = (false, false);
     for line in text.lines().map(str::trim) {
         if let Some((count, _)) = line.split_once(" requests in ") {
@@ -140,6 +180,43 @@ fn numbers_in(text: &str) -> u64 {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse::<u64>().ok()).sum()
 }
 
+/// Reads the text of `openssl s_time`, which has a character a connection, `r` for a resumed session, and the number of
+/// connections twice; its own "real seconds" are whole ones, so the rate is that of the process' life.
+fn openssl_claim(text: &str, elapsed: Duration, resumes: bool) -> Result<Claim, ClaimError> {
+    let line = text.lines().find(|line| line.ends_with("bytes read per connection"));
+    let count = line.and_then(|line| line.split_once(" connections in "));
+    let count = count.and_then(|(count, _)| count.trim().parse::<u64>().ok());
+    let count = count.ok_or(ClaimError::Unreadable("count of connections"))?;
+    let progress = text.lines().filter(|line| line.starts_with(['r', '*', 't', '3']));
+    let progress = progress.filter(|line| line.bytes().all(|it| b"r*t3".contains(&it)));
+    let resumed: usize = progress.map(|line| line.matches('r').count()).sum();
+    let resumed_share = (resumed as f64 / count.max(1) as f64).min(1.0);
+    if resumes && resumed == 0 {
+        return Err(ClaimError::Unreadable("resumed session"));
+    }
+    Ok(Claim {
+        requests: count,
+        requests_per_s: count as f64 / elapsed.as_secs_f64(),
+        failures: 0,
+        window_cpu_s: None,
+        resumed_share: Some(resumed_share),
+    })
+}
+
+/// Reads the rate of the only test, which stands behind its name.
+fn redis_claim(csv: &str, count: u64) -> Result<Claim, ClaimError> {
+    let line = csv.lines().find_map(|line| line.strip_prefix("\"GET\",\""));
+    let rate = line.and_then(|line| line.split_once('"')).map(|(rate, _)| rate.parse());
+    let rate = rate.and_then(Result::ok).ok_or(ClaimError::Unreadable("rate of GET"))?;
+    Ok(Claim {
+        requests: count,
+        requests_per_s: rate,
+        failures: 0,
+        window_cpu_s: None,
+        resumed_share: None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +241,7 @@ Transfer/sec:     31.04MB
             requests_per_s: 203_412.25,
             failures: 20,
             window_cpu_s: None,
+            resumed_share: None,
         };
         assert_eq!(wrk_claim(WRK).unwrap(), expected);
     }
@@ -178,16 +256,76 @@ Transfer/sec:     31.04MB
     fn the_saved_report_is_read_by_the_keys_other_tools_read() {
         let report = r#"{
             "totals": {"requests": 900, "requests_per_s": 300.5, "failures": 1},
-            "generator": {"cpu_user_s": 0.25, "cpu_system_s": 2.5}
+            "generator": {"cpu_user_s": 0.25, "cpu_system_s": 2.5},
+            "connections": {"handshakes": [
+                {"method": "TLS full", "made": 64}, {"method": "TLS resumed", "made": 192},
+                {"method": "WS connect", "made": 9}
+            ]}
         }"#;
         let expected = Claim {
             requests: 900,
             requests_per_s: 300.5,
             failures: 1,
             window_cpu_s: Some((0.25, 2.5)),
+            resumed_share: Some(0.75),
         };
         assert_eq!(loadr_claim(report).unwrap(), expected);
         let error = loadr_claim(r#"{"totals": {"requests": 1}}"#).unwrap_err();
         assert_eq!(error.to_string(), "its output has no totals.requests_per_s");
+    }
+
+    #[test]
+    fn a_report_without_tls_has_no_share_of_resumed_sessions() {
+        assert_eq!(resumed_share(&Value::Null), None);
+        assert_eq!(resumed_share(&serde_json::json!([{"method": "WS connect", "made": 9}])), None);
+    }
+
+    #[test]
+    fn scripts_say_what_they_did_as_the_floor_does() {
+        let json = r#"{"requests": 900, "seconds": 3, "cpu_user_s": 2, "cpu_system_s": 1}"#;
+        let claim = json_claim(json).unwrap();
+        assert_eq!((claim.requests, claim.requests_per_s), (900, 300.0));
+        assert_eq!(claim.window_cpu_s, Some((2.0, 1.0)));
+        let error = json_claim("Traceback (most recent call last):").unwrap_err();
+        assert_eq!(error.to_string(), "its output has no valid JSON");
+    }
+
+    const OPENSSL: &str = "Now timing with session id reuse.
+starting
+rrrrrr*r
+
+8 connections in 0.44s; 18.18 connections/user sec, bytes read 1240
+8 connections in 2 real seconds, 155 bytes read per connection
+";
+
+    #[test]
+    fn openssl_is_timed_by_the_life_of_its_process() {
+        let claim = openssl_claim(OPENSSL, Duration::from_millis(1600), true).unwrap();
+        assert_eq!((claim.requests, claim.requests_per_s), (8, 5.0));
+        assert_eq!(claim.resumed_share, Some(0.875));
+    }
+
+    #[test]
+    fn openssl_that_resumed_nothing_is_refused() {
+        let text = OPENSSL.replace("rrrrrr*r", "********");
+        let second = Duration::from_secs(1);
+        let error = openssl_claim(&text, second, true).unwrap_err();
+        assert_eq!(error.to_string(), "its output has no resumed session");
+        assert_eq!(openssl_claim(&text, second, false).unwrap().resumed_share, Some(0.0));
+        let error = openssl_claim("0 connections in", second, false).unwrap_err();
+        assert_eq!(error.to_string(), "its output has no count of connections");
+    }
+
+    const REDIS: &str = "\
+\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\"
+\"GET\",\"123456.78\",\"0.305\",\"0.064\",\"0.303\"
+";
+
+    #[test]
+    fn redis_benchmark_gives_a_rate_for_the_commands_it_was_told_to_send() {
+        let claim = redis_claim(REDIS, 300_000).unwrap();
+        assert_eq!((claim.requests, claim.requests_per_s), (300_000, 123_456.78));
+        let error = redis_claim("\"test\",\"rps\"\n", 1).unwrap_err();
+        assert_eq!(error.to_string(), "its output has no rate of GET");
     }
 }

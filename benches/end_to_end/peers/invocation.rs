@@ -7,29 +7,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use thiserror::Error;
+
 use super::claim::{Account, Claim, ClaimError};
-use super::{Peer, loadr};
+use super::{Peer, loadr, others};
 use crate::build::Binaries;
 use crate::process::Finished;
 use crate::scenario::{SCENARIOS, Scenario};
-
-/// wrk's own `scripts/pipeline.lua`, with the depth as an argument.
-const PIPELINE_SCRIPT: &str = "\
-init = function(args)
-   local requests = {}
-   for i = 1, tonumber(args[1]) do
-      requests[i] = wrk.format()
-   end
-   batch = table.concat(requests)
-end
-
-request = function()
-   return batch
-end
-";
-
-/// Windows that wrk gets where the others have a warm-up.
-const WRK_STEADY_WINDOWS: u32 = 3;
 
 /// Everything that a command line is made of, beside the generator.
 #[derive(Clone, Copy, Debug)]
@@ -70,20 +54,43 @@ pub fn write_files(directory: &Path) -> io::Result<()> {
             fs::write(loadr::scenario_file(directory, scenario), file)?;
         }
     }
-    fs::write(directory.join("pipeline.lua"), PIPELINE_SCRIPT)
+    others::write_files(directory)
+}
+
+/// Why there is nothing to start.
+#[derive(Debug, Error)]
+pub enum InvocationError {
+    /// A package that a generator consists of.
+    #[error("{} is missing: run tools/test, which installs it, or name a folder that has it in {variable}", missing.display())]
+    NotInstalled {
+        /// What was looked for.
+        missing: PathBuf,
+        /// The environment variable that says where to look.
+        variable: &'static str,
+    },
 }
 
 impl Invocation {
     /// Command line of one generator.
-    pub fn new(peer: Peer, setting: &Setting<'_>) -> Self {
-        match peer {
+    pub fn new(peer: Peer, setting: &Setting<'_>) -> Result<Self, InvocationError> {
+        Ok(match peer {
             Peer::Floor => floor(setting),
-            Peer::Wrk => wrk(setting),
-            Peer::LoadrMonoio => loadr::url(setting, "monoio"),
+            Peer::Wrk => others::wrk(setting, "http"),
+            Peer::WrkTls => others::wrk(setting, "https"),
+            Peer::LoadrMonoio | Peer::LoadrHttp => loadr::url(setting, "monoio"),
             Peer::LoadrMonoioEpoll => loadr::url(setting, "monoio-epoll"),
             Peer::LoadrGlommio => loadr::url(setting, "glommio"),
             Peer::LoadrScenario => loadr::scenario(setting),
-        }
+            Peer::LoadrTls | Peer::LoadrResumed => loadr::https(setting, &[]),
+            Peer::LoadrFull => loadr::https(setting, &["--no-tls-resumption"]),
+            Peer::OpensslNew => others::openssl(setting, false),
+            Peer::OpensslReuse => others::openssl(setting, true),
+            Peer::LoadrWebSocket => loadr::websocket(setting),
+            Peer::PythonWebsockets => others::python(setting)?,
+            Peer::NpmWs => others::node(setting)?,
+            Peer::LoadrRedis => loadr::redis(setting),
+            Peer::RedisBenchmark => others::redis_benchmark(setting),
+        })
     }
 
     /// Reads what the generator said of its run.
@@ -99,26 +106,6 @@ fn floor(setting: &Setting<'_>) -> Invocation {
     args.extend(words(&["--pipeline", &scenario.pipeline.to_string()]));
     args.extend(words(&["--seconds", &window.as_secs().to_string()]));
     let (program, account) = (binaries.floor.clone(), Account::Json);
-    Invocation { program, args, window, warm_up: Duration::ZERO, account }
-}
-
-fn wrk(setting: &Setting<'_>) -> Invocation {
-    let Setting { scenario, window, address, files, .. } = *setting;
-    let steady = !scenario.warm_up.is_zero();
-    let window = if steady { scenario.warm_up + window * WRK_STEADY_WINDOWS } else { window };
-    let connections = format!("-c{}", scenario.users);
-    let mut args = words(&["-t1", &connections, "-d", &in_seconds(window), "--timeout", "10s"]);
-    if !scenario.keep_alive {
-        args.extend(words(&["-H", "Connection: close"]));
-    }
-    let url = format!("http://{address}{}", scenario.path);
-    if scenario.pipeline > 1 {
-        args.extend(["-s".into(), files.join("pipeline.lua").into()]);
-        args.extend(words(&[&url, "--", &scenario.pipeline.to_string()]));
-    } else {
-        args.push(url.into());
-    }
-    let (program, account) = ("wrk".into(), Account::Wrk);
     Invocation { program, args, window, warm_up: Duration::ZERO, account }
 }
 
