@@ -9,10 +9,16 @@
 mod vectors;
 #[path = "websocket/vectors.rs"]
 mod websocket_vectors;
+#[path = "xmlrpc/vectors.rs"]
+mod xmlrpc_vectors;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use loadr_protocols::{fuzz, websocket::Role};
+use loadr_protocols::{
+    fuzz,
+    websocket::Role,
+    xmlrpc::{Value, encode_call},
+};
 
 const SEED: u64 = 0x6c6f_6164_7221;
 const CASES: u64 = 20_000;
@@ -79,6 +85,38 @@ const FRAMES: &[&[u8]] = &[
     b"\xff",
 ];
 
+/// Fragments that matter to a reader of XML-RPC.
+const ELEMENTS: &[&[u8]] = &[
+    b"<",
+    b">",
+    b"/>",
+    b"&",
+    b";",
+    b"&#x41;",
+    b"&#0;",
+    b"<!--",
+    b"-->",
+    b"<![CDATA[",
+    b"]]>",
+    b"<!DOCTYPE",
+    b"<?",
+    b"?>",
+    b"encoding='iso-8859-1'",
+    b"\xe9",
+    b"\xff",
+    b"\r",
+    b"<value>",
+    b"</value>",
+    b"<value/>",
+    b"<nil/>",
+    b"<int>",
+    b"9223372036854775808",
+    b"<array><data>",
+    b"</data></array>",
+    b"<struct><member><name>",
+    b"</name>",
+];
+
 fn corpus() -> Vec<Vec<u8>> {
     let good = vectors::GOOD.iter().map(|vector| vector.1);
     let refused = vectors::refused().into_iter().map(|vector| vector.1);
@@ -95,6 +133,20 @@ fn websocket_corpus() -> Vec<(u8, Vec<u8>)> {
     let refused = websocket_vectors::refused().into_iter();
     let refused = refused.map(|vector| (choice(vector.0), vector.1.to_vec()));
     good.chain(refused).filter(|(_, bytes)| bytes.len() < 1_000).collect()
+}
+
+/// Responses, values in one, and a call.
+fn xmlrpc_corpus() -> Vec<Vec<u8>> {
+    let good = xmlrpc_vectors::good().into_iter().map(|vector| vector.0.to_vec());
+    let refused = xmlrpc_vectors::REFUSED.iter().map(|vector| vector.0.to_vec());
+    let values = xmlrpc_vectors::REFUSED_VALUES.iter().map(|(value, _)| {
+        let before = "<methodResponse><params><param>";
+        format!("{before}{value}</param></params></methodResponse>").into_bytes()
+    });
+    let mut call = Vec::new();
+    let params = [Value::from("a<b"), Value::from([1, 2]), Value::structure([("n", Value::Nil)])];
+    encode_call("a.b", &params, &mut call).expect("a call that can be sent");
+    good.chain(refused).chain(values).chain([call]).collect()
 }
 
 /// One vector, sometimes with another or itself behind it.
@@ -192,4 +244,18 @@ fn mutated_handshakes_keep_the_contract() {
         Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=12\r\n\r\n";
     let generate = |random: &mut Random| mutated(random, good.to_vec(), FRAGMENTS);
     smoke(generate, fuzz::websocket::websocket_handshake);
+}
+
+#[test]
+fn mutated_documents_keep_the_contract() {
+    let corpus = xmlrpc_corpus();
+    let generate = |random: &mut Random| {
+        let document = &corpus[random.below(corpus.len())];
+        let input = [&[random.next() as u8], &document[..]].concat();
+        mutated(random, input, ELEMENTS)
+    };
+    smoke(generate, |input| {
+        fuzz::xmlrpc::xmlrpc_response(input);
+        fuzz::xmlrpc::xmlrpc_call(input);
+    });
 }

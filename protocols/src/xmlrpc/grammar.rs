@@ -111,7 +111,7 @@ impl<'x, S: Sink> Grammar<'x, S> {
                 Token::Text(text) if blank(text) => {}
                 Token::Tail(_) => return Err(self.tokens.truncated(inside)),
                 Token::Text(text) | Token::Cdata(text) => {
-                    return Err(Kind::Text { found: first(text.trim_start()), inside }.at(at));
+                    return Err(Kind::Text { found: first(behind_blanks(text)), inside }.at(at));
                 }
             }
         }
@@ -223,7 +223,7 @@ impl<'x, S: Sink> Grammar<'x, S> {
                 Token::Cdata(raw) => join(&mut text, resolve_cdata(raw, at + "<![CDATA[".len())?),
                 Token::Start { name, empty } if blank(&text) => return self.typed(name, empty, at),
                 Token::Start { .. } => {
-                    let (found, inside) = (first(text.trim_start()), Element::Value.start());
+                    let (found, inside) = (first(behind_blanks(&text)), Element::Value.start());
                     return Err(Kind::Text { found, inside }.at(at));
                 }
                 Token::End { name } if Element::Value.is_called(name) => break,
@@ -298,6 +298,11 @@ fn first(text: &str) -> Snippet {
 
 fn blank(text: &str) -> bool {
     text.bytes().all(is_blank)
+}
+
+/// Text without what XML takes for whitespace in front of it, which is less than others take for it.
+fn behind_blanks(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\r', '\n'])
 }
 
 /// Appends without copying where there was nothing.

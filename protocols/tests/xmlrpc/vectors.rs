@@ -174,6 +174,7 @@ pub(crate) fn good() -> Vec<(&'static [u8], Reply)> {
 pub(crate) const REFUSED: &[(&[u8], &str)] = &[
     (b"", "an empty body instead of XML, at byte 0"),
     (b" \r\n", "an empty body instead of XML, at byte 0"),
+    (b"\x0c", r#"no XML: it begins with "\x0c", at byte 0"#),
     (b"Not Found", r#"no XML: it begins with "Not Found", at byte 0"#),
     (br#"{"jsonrpc": "2.0"}"#, r#"no XML: it begins with "{\"jsonrpc\": \"2.0\"}", at byte 0"#),
     (b"\n x<methodResponse/>", r#"no XML: it begins with "x", at byte 2"#),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Grammar, blank, first};
+use super::{Grammar, behind_blanks, blank, first};
 use crate::xmlrpc::element::Element;
 use crate::xmlrpc::error::{DecodeError, DecodeErrorKind as Kind};
 use crate::xmlrpc::sink::Sink;
@@ -95,7 +95,7 @@ impl<'x, S: Sink> Grammar<'x, S> {
                     return Err(self.tokens.truncated("what comes before the root element"));
                 }
                 Token::Text(text) | Token::Cdata(text) | Token::Tail(text) => {
-                    Kind::NotXml { found: first(text.trim_start()) }
+                    Kind::NotXml { found: first(behind_blanks(text)) }
                 }
             };
             return Err(kind.at(at));
@@ -140,7 +140,7 @@ impl<'x, S: Sink> Grammar<'x, S> {
             let found = match token {
                 Token::Tail(text) if blank(text) => return Ok(()),
                 Token::Text(text) if blank(text) => continue,
-                Token::Tail(text) | Token::Text(text) | Token::Cdata(text) => text.trim_start(),
+                Token::Tail(text) | Token::Text(text) | Token::Cdata(text) => behind_blanks(text),
                 Token::Start { name, .. } | Token::End { name } => name,
             };
             return Err(Kind::Trailing { found: first(found) }.at(at));
