@@ -66,15 +66,21 @@ impl Plan {
     }
 }
 
-/// What a place has entries for that nobody asked for: connections, handshakes of two kinds, upgrades.
-const ENTRIES_PER_PLACE: usize = 4;
-
-/// The names that may be reported, beside those of connections, which nobody asked for.
+/// The names that may be reported, beside those that nobody asked for: of each place its connections, its handshakes of
+/// TLS, full and resumed, and its upgrades to WebSocket.
 fn names_max(args: &LoadArgs, targets: &[UrlTarget]) -> usize {
-    let authorities: BTreeSet<&str> = targets.iter().map(|target| &*target.authority).collect();
-    usize::try_from(args.max_names)
-        .unwrap_or(usize::MAX)
-        .saturating_add(authorities.len() * ENTRIES_PER_PLACE)
+    let mut unasked = BTreeSet::new();
+    for target in targets {
+        let place = &*target.authority;
+        unasked.insert((place, "connections"));
+        if target.server_name.is_some() {
+            unasked.extend([(place, "full handshakes"), (place, "resumed handshakes")]);
+        }
+        if matches!(target.exchange, UrlExchange::WebSocket(_)) {
+            unasked.insert((place, "upgrades"));
+        }
+    }
+    usize::try_from(args.max_names).unwrap_or(usize::MAX).saturating_add(unasked.len())
 }
 
 /// The users asked for, but no more than there are requests to make.
