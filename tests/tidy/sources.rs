@@ -28,6 +28,7 @@ const FORBIDDING: [&str; 16] = [
     "tests/tls/main.rs",
     "tests/journeys/main.rs",
     "tests/scenarios/main.rs",
+    "tests/custom/main.rs",
     "tests/bridge/main.rs",
 ];
 
