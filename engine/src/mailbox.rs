@@ -9,7 +9,7 @@
 //! other's index and reloads it only when the ring looks full or empty, so that in the steady state the two
 //! cache lines rarely travel. Indices run freely and wrap; the slot is their remainder.
 //!
-//! Under `--cfg loom` atomics and cells are loom's; `tests/mailbox_loom.rs` explores every interleaving.
+//! Under `--cfg loadr_loom` atomics and cells are loom's; `tests/mailbox_loom.rs` explores every interleaving.
 
 use std::cell::Cell;
 use std::fmt;
@@ -197,14 +197,14 @@ impl<T> fmt::Debug for Full<T> {
     }
 }
 
-#[cfg(loom)]
+#[cfg(loadr_loom)]
 mod sync {
     pub(super) use loom::cell::UnsafeCell;
     pub(super) use loom::sync::Arc;
     pub(super) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 }
 
-#[cfg(not(loom))]
+#[cfg(not(loadr_loom))]
 mod sync {
     pub(super) use std::sync::Arc;
     pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! Streams and datagram sockets of a test's own, on every runtime of a kernel.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::future::Future;
 use std::io::{Read, Write};

@@ -1,8 +1,8 @@
 //! Model checks of the ring and of the handover that is built on it: loom runs every interleaving.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p loadr-engine --release --test mailbox_loom`.
+//! Run with `RUSTFLAGS="--cfg loadr_loom" cargo test -p loadr-engine --release --test mailbox_loom`.
 
-#![cfg(loom)]
+#![cfg(loadr_loom)]
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;

@@ -2,7 +2,7 @@
 //!
 //! These run on real threads; `mailbox_loom.rs` explores the interleavings. Sizes shrink under Miri.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Recording allocates nothing once warm: counted by an allocator that counts, on this thread only.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

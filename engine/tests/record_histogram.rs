@@ -1,6 +1,6 @@
 //! Our paged histogram against `hdrhistogram`: the same buckets, counts and quantiles, whatever is recorded.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use hdrhistogram::Histogram as Flat;
 use loadr_engine::record::Histogram;

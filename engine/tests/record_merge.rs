@@ -1,6 +1,6 @@
 //! Merging: shards that hand over when they can, merged, equal one recorder fed the same exchanges.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,6 @@
 //! One recorder: names and errors within their bounds, seconds, and what rides in which snapshot.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use loadr_engine::outcome::FailureKind;
 use loadr_engine::record::{

@@ -3,7 +3,7 @@
 //! The user first makes bare exchanges on a connection of its own, then the same with prepared calls. The least of many
 //! batches counts on either side, since the shard's other tasks allocate at times.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

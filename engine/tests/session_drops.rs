@@ -3,7 +3,7 @@
 //! The socket is shut down, so that the kernel lets go of what it was lent and the far end sees it; the stream is of no
 //! more use, and says so; nothing panics.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,6 +1,6 @@
 //! Work off the shard in the simulation: it is done by threads as ever, and takes no time of the simulated clock.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! What a kernel makes fuzzy is exact here: a response time is the latency of the link, a timeout ends at its
 //! nanosecond, a ramp starts each user when it is due. Every world comes from a seed, which is printed when a test fails.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::cell::Cell;
 use std::net::SocketAddr;

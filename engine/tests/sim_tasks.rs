@@ -3,7 +3,7 @@
 //! Each class here is a script: its actions are small steps that leave marks in a journal, with the moment they were left
 //! at. Every world comes from a seed, which a failure names.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::cell::RefCell;
 use std::rc::Rc;

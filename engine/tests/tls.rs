@@ -1,6 +1,6 @@
 //! TLS inside of a stream, in the simulation: rustls's server at the far end, links that cut records anywhere.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::cell::RefCell;
 use std::io::{Read, Write};

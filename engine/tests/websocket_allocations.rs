@@ -3,7 +3,7 @@
 //! The user first makes bare HTTP exchanges on a connection of its own, then as many over WebSocket, by itself and as a
 //! task would. The least of many batches counts on either side, since the shard's other tasks allocate at times.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

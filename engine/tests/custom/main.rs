@@ -1,6 +1,6 @@
 //! Protocols of a test's own, against scripted targets in virtual time.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 mod datagrams;
 mod framed;

@@ -1,6 +1,6 @@
 //! The HTTP client of tasks, against scripted targets in virtual time.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 mod calls;
 mod connections;
