@@ -60,9 +60,19 @@ impl Location {
         Self::of_host(&format!("{}{url}", host.ok_or(LocationError::NoHost)?))
     }
 
-    /// Reads a base URL, with its scheme or without.
+    /// As [`Self::of_call`], of a WebSocket: what is whole has a scheme of WebSockets, and leads where that of HTTP does.
+    pub(super) fn of_socket(host: Option<&str>, url: &str) -> Result<Self, LocationError> {
+        match socket_scheme(url) {
+            Some((scheme, rest)) => Self::parse(&format!("{scheme}{rest}")),
+            None => Self::of_host(&format!("{}{url}", host.ok_or(LocationError::NoHost)?)),
+        }
+    }
+
+    /// Reads a base URL, with its scheme or without; `ws://` is as good as `http://`, and `wss://` as `https://`.
     pub(super) fn of_host(host: &str) -> Result<Self, LocationError> {
-        if host.contains("://") {
+        if let Some((scheme, rest)) = socket_scheme(host) {
+            Self::parse(&format!("{scheme}{rest}"))
+        } else if host.contains("://") {
             Self::parse(host)
         } else {
             Self::parse(&format!("http://{host}"))
@@ -174,10 +184,19 @@ pub(super) fn basic(user: &[u8], password: &[u8]) -> String {
 }
 
 fn is_whole(url: &str) -> bool {
-    let begins = |scheme: &str| {
-        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    begins("http://") || begins("https://")
+    begins(url, "http://") || begins(url, "https://")
+}
+
+/// The scheme by which a WebSocket's handshake is sent, and what follows it in the URL; `None` where that is no
+/// `ws://` or `wss://` URL.
+fn socket_scheme(url: &str) -> Option<(&'static str, &str)> {
+    let schemes = [("ws://", "http://"), ("wss://", "https://")];
+    let (scheme, of_http) = schemes.into_iter().find(|(scheme, _)| begins(url, scheme))?;
+    Some((of_http, &url[scheme.len()..]))
+}
+
+fn begins(url: &str, scheme: &str) -> bool {
+    url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
 fn malformed(error: &url::ParseError) -> LocationError {
@@ -211,6 +230,20 @@ mod tests {
         assert_eq!(shown(None, "https://h:443/").as_deref(), Ok("https://h/"));
         assert_eq!(shown(Some("ftp://h"), "/"), Err(LocationError::Scheme));
         assert!(matches!(shown(Some("h:x"), "/"), Err(LocationError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_websocket_is_where_its_handshake_is_sent() {
+        let shown =
+            |host, url| Location::of_socket(host, url).map(|location| location.shown()).unwrap();
+        assert_eq!(shown(Some("ws://h:8080/api"), "/x?y"), "http://h:8080/api/x?y");
+        assert_eq!(shown(Some("wss://h:443"), "/x"), "https://h/x");
+        assert_eq!(shown(Some("https://h"), ""), "https://h/");
+        assert_eq!(shown(None, "WS://h:80/x"), "http://h/x");
+        assert_eq!(shown(Some("http://h"), "wss://other/x"), "https://other/x");
+        assert_eq!(Location::of_socket(None, "/x"), Err(LocationError::NoHost));
+        let host = Location::of_host("ws://u@h").unwrap();
+        assert!(host.is_same_origin(&Location::of_call(None, "http://h:80/x").unwrap()));
     }
 
     #[test]

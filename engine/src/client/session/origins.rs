@@ -39,7 +39,7 @@ impl KnownHosts {
     /// Resolves the host of a base URL; blocks.
     ///
     /// # Errors
-    /// It is not an `http://` or `https://` URL, or its name does not resolve.
+    /// It is not an `http://`, `https://`, `ws://` or `wss://` URL, or its name does not resolve.
     pub fn resolve(&mut self, host: &str) -> Result<(), LocationError> {
         let location = Location::of_host(host)?;
         let addresses = location.resolve()?.into_iter().map(Address::Tcp).collect();
@@ -64,7 +64,7 @@ impl KnownHosts {
     /// Says where the host of a base URL is, whatever a resolver thinks.
     ///
     /// # Errors
-    /// It is not an `http://` or `https://` URL.
+    /// It is not an `http://`, `https://`, `ws://` or `wss://` URL.
     pub fn set(&mut self, host: &str, addresses: Vec<Address>) -> Result<(), LocationError> {
         let location = Location::of_host(host)?;
         self.0.insert(key(&location).into_owned(), addresses);
@@ -76,7 +76,7 @@ impl KnownHosts {
 pub(super) struct Origin {
     /// As far as the path.
     pub(super) base: Box<str>,
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: Rc<Endpoint>,
 }
 
 /// Every place that the sessions of one shard have met.
@@ -150,7 +150,7 @@ impl Origins {
             true => endpoint.secured(&self.shard, &name, tls.server_name(&location.host())?),
         };
         let base = format!("{}://{}", location.scheme(), location.authority());
-        Ok(Rc::new(Origin { base: base.into(), endpoint }))
+        Ok(Rc::new(Origin { base: base.into(), endpoint: Rc::new(endpoint) }))
     }
 
     fn addresses(&self, location: &Location) -> Result<Vec<Address>, LocationError> {

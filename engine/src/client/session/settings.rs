@@ -75,7 +75,7 @@ impl SessionSettings {
     /// Settings of sessions whose paths are appended to `host`, such as `http://user:password@shop.example/api`.
     ///
     /// # Errors
-    /// The host is not an `http://` or `https://` URL.
+    /// The host is not an `http://`, `https://`, `ws://` or `wss://` URL.
     pub fn new(
         origins: Rc<Origins>,
         host: Option<&str>,
@@ -115,6 +115,7 @@ mod tests {
         let text = |host| Host::read(host).unwrap().text;
         assert_eq!(text("http://u:p@h:1/a"), "http://h:1/a");
         assert_eq!(text("https://u:p@h:1/a"), "https://h:1/a");
+        assert_eq!(text("wss://u@h/a"), "https://h/a");
         assert_eq!(text("h/a@b"), "http://h/a@b");
         assert_eq!(text("u@h"), "http://h");
     }
