@@ -14,7 +14,7 @@
 //! - `lend`: how an operation gets at the connection. `operation`: sending, receiving, requests. `line`, `reader`: the same
 //!   with a reader in the background.
 //! - `message`, `inbox`, `push`: messages, those that wait, and those that nobody asked for. `state`: what handles share.
-//! - `failure`, `settings`: what their names say.
+//! - `route`, `failure`, `settings`: what their names say.
 
 mod connection;
 mod failure;
@@ -25,6 +25,7 @@ mod message;
 mod operation;
 mod push;
 mod reader;
+mod route;
 mod settings;
 mod state;
 mod wire;
@@ -33,10 +34,12 @@ pub use connection::{Arrival, OpenOptions, WebSocketConnection};
 pub use message::{Matcher, Message, Outgoing, View};
 pub use operation::{Request, SampleName};
 pub use push::{Latency, Pushes};
+pub use route::Route;
 pub use settings::{WebSocketOptions, WebSocketSettings};
 
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use loadr_protocols::websocket::Upgrade;
 
@@ -49,24 +52,37 @@ use state::State;
 pub struct WebSocket {
     state: Rc<State>,
     context: Context,
+    /// Time for each operation.
+    timeout: Duration,
 }
 
 impl WebSocket {
     /// A WebSocket that is not connected yet.
     pub fn new(context: Context, settings: Rc<WebSocketSettings>) -> Self {
+        let timeout = settings.options.timeout;
         let state = State::new(settings, context.user_index());
-        Self { state: Rc::new(state), context }
+        Self { state: Rc::new(state), context, timeout }
     }
 
     /// The same WebSocket, used by other work of its user: what is recorded through it is that work's.
     pub fn with_context(&self, context: Context) -> Self {
-        Self { state: Rc::clone(&self.state), context }
+        Self { context, ..self.clone() }
+    }
+
+    /// The same WebSocket, whose operations have this time in place of the options'.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
     }
 
     /// Uses this upgrade for the connections to come, in place of the settings': a path or header fields of the user's own;
     /// see [`WebSocketSettings::upgrade_to`].
     pub fn set_upgrade(&self, upgrade: Option<Upgrade>) {
         *self.state.upgrade.borrow_mut() = upgrade.map(Rc::new);
+    }
+
+    /// Makes the connections to come by this route, in place of where the settings lead.
+    pub fn set_route(&self, route: Option<Route>) {
+        *self.state.route.borrow_mut() = route.map(Rc::new);
     }
 
     /// What this was made of.

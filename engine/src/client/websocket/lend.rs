@@ -10,8 +10,8 @@ use super::connection::{WebSocketConnection, is_cancelled};
 use super::line::Line;
 use super::reader;
 use super::state::State;
-use crate::outcome::Failure;
-use crate::record::Exchange;
+use crate::outcome::{Failure, FailureKind};
+use crate::record::{EntryIndex, Exchange};
 use crate::user::Permit;
 
 /// A connection to do something with.
@@ -59,6 +59,11 @@ impl Drop for Lent<'_> {
 impl WebSocket {
     /// The connection, made now where there is none.
     pub(super) async fn hold(&self) -> Result<Hold<'_>, Failure> {
+        self.hold_as(self.state.settings.connect_entry).await
+    }
+
+    /// The same, a new connection counted under `entry`.
+    pub(super) async fn hold_as(&self, entry: EntryIndex) -> Result<Hold<'_>, Failure> {
         loop {
             if let Some(line) = &*self.state.line.borrow() {
                 return Ok(Hold::Line(Rc::clone(line)));
@@ -72,7 +77,7 @@ impl WebSocket {
         if lent.connection.is_some() {
             return Ok(Hold::Lent(lent));
         }
-        let connection = Box::new(self.open().await?);
+        let connection = Box::new(self.open(entry).await?);
         if self.state.reads_on() {
             return Ok(Hold::Line(reader::start(&self.state, &self.context, *connection)));
         }
@@ -81,20 +86,14 @@ impl WebSocket {
     }
 
     /// Makes a connection and records that.
-    async fn open(&self) -> Result<WebSocketConnection, Failure> {
+    async fn open(&self, entry: EntryIndex) -> Result<WebSocketConnection, Failure> {
         let rests_until_ns = self.state.rests_until_ns.take();
         if rests_until_ns > 0 {
             self.context.sleep_until(rests_until_ns).await;
         }
         let permit = self.permit().await;
         self.state.inbox.borrow_mut().clear();
-        let settings = &self.state.settings;
-        let own = self.state.own_upgrade();
-        let upgrade = own.as_deref().unwrap_or(&settings.upgrade);
-        let (endpoint, options) = (&settings.endpoint, settings.open_options());
-        let client = || self.state.tls_client();
-        let opened =
-            WebSocketConnection::open(&self.context, endpoint, client, upgrade, &options).await;
+        let opened = self.open_uncounted().await;
         if let Err(failure) = &opened {
             self.unless_cancelled(failure).await;
         }
@@ -106,12 +105,31 @@ impl WebSocket {
             ..Exchange::default()
         };
         match &opened {
-            Ok(_) => self.context.record(settings.connect_entry, &exchange),
+            Ok(_) => self.context.record(entry, &exchange),
             Err(failure) => {
-                self.context.record_failure(settings.connect_entry, &exchange, failure);
+                self.context.record_failure(entry, &exchange, failure);
             }
         }
         opened
+    }
+
+    async fn open_uncounted(&self) -> Result<WebSocketConnection, Failure> {
+        let (settings, context) = (&self.state.settings, &self.context);
+        let options = settings.open_options(self.timeout);
+        let route = self.state.route.borrow().clone();
+        if let Some(route) = route {
+            let client = || route.tls_client();
+            let (endpoint, upgrade) = (&route.endpoint, &route.upgrade);
+            return WebSocketConnection::open(context, endpoint, client, upgrade, &options).await;
+        }
+        let Some(place) = &settings.place else {
+            let message = "no place to connect to is known";
+            return Err(Failure::new(FailureKind::Other, message));
+        };
+        let own = self.state.own_upgrade();
+        let upgrade = own.as_deref().unwrap_or(&place.upgrade);
+        let client = || self.state.tls_client();
+        WebSocketConnection::open(context, &place.endpoint, client, upgrade, &options).await
     }
 
     /// Leave for one exchange; waits for ever at the end of the run.

@@ -171,6 +171,8 @@ pub enum Matcher {
         /// Pointer into the message received.
         received: String,
     },
+    /// One that all of these mean.
+    All(Vec<Matcher>),
 }
 
 impl Matcher {
@@ -196,6 +198,7 @@ impl Matcher {
             }
             Matcher::Regex(regex) => regex.is_match(view.bytes()),
             Matcher::Correlation { .. } => false,
+            Matcher::All(all) => all.iter().all(|matcher| matcher.matches(view)),
         }
     }
 }
@@ -230,6 +233,9 @@ mod tests {
         assert!(matches(&Matcher::Regex(Regex::new("^a.c$").unwrap()), "abc"));
         assert!(!matches(&Matcher::Regex(Regex::new("^a.c$").unwrap()), "abcd"));
         assert!(matches(&Matcher::Any, ""));
+        let all = |second| Matcher::All(vec![pointer(json!(7)), Matcher::Regex(second)]);
+        assert!(matches(&all(Regex::new("b").unwrap()), r#"{"a": [7], "b": 1}"#));
+        assert!(!matches(&all(Regex::new("c").unwrap()), r#"{"a": [7], "b": 1}"#));
     }
 
     #[test]

@@ -80,9 +80,16 @@ impl WebSocket {
     /// # Errors
     /// The connection was not made, or the upgrade refused.
     pub async fn connect(&self) -> Result<(), Failure> {
-        if let Hold::Lent(lent) = self.hold().await? {
-            lent.give_back();
-        }
+        give_back(self.hold().await?);
+        Ok(())
+    }
+
+    /// As [`Self::connect`], counted under this entry.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_as(&self, entry: EntryIndex) -> Result<(), Failure> {
+        give_back(self.hold_as(entry).await?);
         Ok(())
     }
 
@@ -104,7 +111,7 @@ impl WebSocket {
         outgoing: impl Into<Outgoing<'m>>,
     ) -> Result<(), Failure> {
         let (name, outgoing) = (name.into(), outgoing.into());
-        let timeout = self.state.settings.options.timeout;
+        let timeout = self.timeout;
         let hold = self.hold().await?;
         let start_ns = self.begin(name).await;
         self.state.note_sent(&outgoing, start_ns);
@@ -148,8 +155,21 @@ impl WebSocket {
         name: impl Into<SampleName<'n>>,
         matcher: &Matcher,
     ) -> Result<Message, Failure> {
+        self.recv_with(name, matcher, |view| Ok(view.to_message())).await
+    }
+
+    /// As [`Self::recv_as`], and gives what `read` makes of the message where it lies; a failure of that is the wait's.
+    ///
+    /// # Errors
+    /// As there, and those of `read`.
+    pub async fn recv_with<'n, R>(
+        &self,
+        name: impl Into<SampleName<'n>>,
+        matcher: &Matcher,
+        read: impl FnOnce(&View<'_>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
         let name = name.into();
-        let timeout = self.state.settings.options.timeout;
+        let timeout = self.timeout;
         let hold = self.hold().await?;
         let start_ns = self.begin(name).await;
         let bounds = Bounds { awaited: Awaited::Message, timeout };
@@ -159,10 +179,10 @@ impl WebSocket {
                 if let Hold::Lent(lent) = hold {
                     lent.give_back();
                 }
-                Ended { start_ns, arrival: arrival_of(&message), outcome: Ok(message) }
+                Ended { start_ns, arrival: arrival_of(&message), outcome: read(&message.view()) }
             }
             (None, Hold::Lent(mut lent)) => {
-                let mut sink = TaskSink::new(self, matcher, |view| Ok(view.to_message()));
+                let mut sink = TaskSink::new(self, matcher, read);
                 let connection = lent.connection();
                 connection.set_deadline(Some(start_ns.saturating_add(nanos(timeout))));
                 let received = connection.receive_with(&self.context, bounds, &mut sink).await;
@@ -173,7 +193,7 @@ impl WebSocket {
                 let deadline_ns = start_ns.saturating_add(nanos(timeout));
                 let watch = line.await_for(Wanted::Message(matcher.clone()), deadline_ns);
                 let outcome = watch.outcome(bounds).await;
-                self.message_of(start_ns, outcome, |view| Ok(view.to_message()))
+                self.message_of(start_ns, outcome, read)
             }
         };
         self.finish(name, ended).await
@@ -187,7 +207,7 @@ impl WebSocket {
             outgoing: outgoing.into(),
             matcher: Cow::Owned(Matcher::Any),
             name: SampleName::Text(MESSAGE),
-            timeout: self.state.settings.options.timeout,
+            timeout: self.timeout,
         }
     }
 
@@ -196,7 +216,7 @@ impl WebSocket {
     /// # Errors
     /// There was no connection to be had, it was lost, or no pong came in time.
     pub async fn ping(&self) -> Result<Duration, Failure> {
-        let timeout = self.state.settings.options.timeout;
+        let timeout = self.timeout;
         let hold = self.hold().await?;
         let name = SampleName::Text(PING);
         let start_ns = self.begin(name).await;
@@ -253,10 +273,24 @@ impl WebSocket {
     /// # Errors
     /// The target did not answer in time, or broke the connection.
     pub async fn close_with(&self, code: Option<u16>, reason: &str) -> Result<(), Failure> {
+        self.close_as(SampleName::Uncounted, code, reason).await
+    }
+
+    /// As [`Self::close_with`]; under a name it is a sample whether or not it fails.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn close_as<'n>(
+        &self,
+        name: impl Into<SampleName<'n>>,
+        code: Option<u16>,
+        reason: &str,
+    ) -> Result<(), Failure> {
         if !self.is_connected() {
             return Ok(());
         }
-        let timeout = self.state.settings.options.timeout;
+        let name = name.into();
+        let timeout = self.timeout;
         let start_ns = self.context.now_ns();
         let deadline_ns = start_ns.saturating_add(nanos(timeout));
         let bounds = Bounds { awaited: Awaited::Close, timeout };
@@ -277,11 +311,16 @@ impl WebSocket {
         };
         if let Err(failure) = &outcome {
             self.unless_cancelled(failure).await;
-            let entry = self.state.entry(&self.context, CLOSE);
-            let end_ns = self.context.now_ns();
-            let exchange = Exchange { start_ns, end_ns, failed: true, ..Exchange::default() };
-            self.context.record_sample_of(entry, &exchange, Some(failure));
         }
+        let entry = match name {
+            SampleName::Text(name) => self.state.entry(&self.context, name),
+            SampleName::Entry(entry) => entry,
+            SampleName::Uncounted if outcome.is_err() => self.state.entry(&self.context, CLOSE),
+            SampleName::Uncounted => return outcome,
+        };
+        let (end_ns, failed) = (self.context.now_ns(), outcome.is_err());
+        let exchange = Exchange { start_ns, end_ns, failed, ..Exchange::default() };
+        self.context.record_sample_of(entry, &exchange, outcome.as_ref().err());
         outcome
     }
 

@@ -71,11 +71,17 @@ impl Default for WebSocketOptions {
 /// What the WebSockets of one class of users share on one shard.
 #[derive(Debug)]
 pub struct WebSocketSettings {
-    pub(super) endpoint: Endpoint,
-    pub(super) upgrade: Upgrade,
+    /// Where connections lead, with the upgrade's host; nothing where each has a route of its own.
+    pub(super) place: Option<Place>,
     pub(super) options: WebSocketOptions,
     pub(super) connect_entry: EntryIndex,
-    pub(super) host: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) endpoint: Endpoint,
+    pub(super) upgrade: Upgrade,
+    host: String,
 }
 
 impl WebSocketSettings {
@@ -92,8 +98,18 @@ impl WebSocketSettings {
         options: WebSocketOptions,
     ) -> Result<Rc<Self>, UpgradeError> {
         let upgrade = build_upgrade(host, target, &options, &[])?;
+        let place = Place { endpoint, upgrade, host: host.to_owned() };
+        Ok(Self::of(shard, Some(place), options))
+    }
+
+    /// WebSockets of which each is told where to connect by [`WebSocket::set_route`](super::WebSocket::set_route).
+    pub fn without_place(shard: &ShardContext, options: WebSocketOptions) -> Rc<Self> {
+        Self::of(shard, None, options)
+    }
+
+    fn of(shard: &ShardContext, place: Option<Place>, options: WebSocketOptions) -> Rc<Self> {
         let connect_entry = shard.entry(EntryKind::Exchange, &options.kind, &options.connect_name);
-        Ok(Rc::new(Self { endpoint, upgrade, options, connect_entry, host: host.to_owned() }))
+        Rc::new(Self { place, options, connect_entry })
     }
 
     /// An upgrade for another path, with these header fields beside those of the options.
@@ -105,13 +121,14 @@ impl WebSocketSettings {
         target: &str,
         headers: &[(String, String)],
     ) -> Result<Upgrade, UpgradeError> {
-        build_upgrade(&self.host, target, &self.options, headers)
+        let host = self.place.as_ref().map_or("", |place| &place.host);
+        build_upgrade(host, target, &self.options, headers)
     }
 
-    pub(super) fn open_options(&self) -> OpenOptions {
+    pub(super) fn open_options(&self, timeout: Duration) -> OpenOptions {
         OpenOptions {
             connect_timeout: self.options.connect_timeout,
-            timeout: self.options.timeout,
+            timeout,
             limits: self.options.limits,
             head_limits: http1::Limits::default(),
         }

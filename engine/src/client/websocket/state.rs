@@ -13,6 +13,7 @@ use super::inbox::Inbox;
 use super::line::Line;
 use super::message::{Outgoing, View};
 use super::push::{Latency, Pushes, SentIds};
+use super::route::Route;
 use super::settings::WebSocketSettings;
 use super::wire::Due;
 use crate::client::backoff::Backoff;
@@ -38,6 +39,8 @@ pub(super) struct State {
     pub(super) upgrade: RefCell<Option<Rc<Upgrade>>>,
     /// The user as TLS knows it, once that is spoken.
     tls: Cell<Option<Rc<TlsClient>>>,
+    /// Where connections lead, in place of the settings' endpoint, and with its own upgrade.
+    pub(super) route: RefCell<Option<Rc<Route>>>,
     /// The connection while nothing is under way on it.
     pub(super) idle: Cell<Option<Box<WebSocketConnection>>>,
     /// An operation has the connection, or makes one.
@@ -63,6 +66,7 @@ impl State {
             settings,
             upgrade: RefCell::default(),
             tls: Cell::default(),
+            route: RefCell::default(),
             idle: Cell::default(),
             lent: Cell::default(),
             queue: RefCell::default(),
