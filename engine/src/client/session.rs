@@ -7,7 +7,8 @@
 //! - `call`: one call being put together. `outgoing`: what it sends, and what a redirect makes of that.
 //! - `hop`: one request on one connection. `prepared`: calls whose every byte but the slots' is known before the run.
 //! - `response`, `verdict`: what came back, and whether it counts as a success. `content`: its compression.
-//! - `secure`: TLS for other protocols. `settings`, `cookies`, `location`, `origins`, `body`: what their names say.
+//! - `secure`: TLS for other protocols. `upgrade`: handshakes of WebSockets.
+//! - `settings`, `cookies`, `location`, `origins`, `body`: what their names say.
 
 mod body;
 mod call;
@@ -21,6 +22,7 @@ mod prepared;
 mod response;
 mod secure;
 mod settings;
+mod upgrade;
 mod verdict;
 
 pub use body::Part;
@@ -30,6 +32,7 @@ pub use origins::{KnownHosts, Origins};
 pub use prepared::{PrepareError, PreparedCall, PreparedParts, PreparedReply, Reads, View};
 pub use response::{BodyError, Response};
 pub use settings::{SessionOptions, SessionSettings};
+pub use upgrade::UpgradeParts;
 pub use verdict::{Checked, StatusRule, Verdict};
 
 use std::cell::{Cell, RefCell};

@@ -147,8 +147,17 @@ impl Session {
         outgoing.redirect(status, reference)
     }
 
-    /// The call's header fields go before the user's, those before the host's, and those before the options'.
     fn encode(&self, outgoing: &Outgoing) -> Result<Wire, Failure> {
+        self.with_fields(outgoing, |fields| encode(outgoing, fields))
+    }
+
+    /// Gives `encode` the header fields of a request: the call's go before the user's, those before the host's, and those
+    /// before the options'.
+    pub(super) fn with_fields<R>(
+        &self,
+        outgoing: &Outgoing,
+        encode: impl FnOnce(&[(&str, &[u8])]) -> R,
+    ) -> R {
         let now_ns = self.context.now_ns();
         let personal = self.state.personal.borrow();
         let mut cookies = Vec::new();
@@ -177,7 +186,7 @@ impl Session {
             fields.add([("Cookie", cookies.as_slice())].into_iter());
         }
         fields.add_one("Host", Some(outgoing.location.authority()));
-        encode(outgoing, &fields)
+        encode(&fields.0)
     }
 
     /// Whether the user's credentials are for where a request goes.
@@ -217,11 +226,11 @@ impl<'f> Fields<'f> {
     }
 }
 
-fn encode(outgoing: &Outgoing, fields: &Fields<'_>) -> Result<Wire, Failure> {
+fn encode(outgoing: &Outgoing, fields: &[(&str, &[u8])]) -> Result<Wire, Failure> {
     let method = outgoing.method.clone();
     let idempotent = method.is_idempotent();
     let mut builder = RequestBuilder::new(method, outgoing.location.target());
-    for (name, value) in &fields.0 {
+    for (name, value) in fields {
         builder = builder.header(*name, value);
     }
     if let Some(body) = &outgoing.body {
