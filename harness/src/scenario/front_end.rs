@@ -8,6 +8,7 @@ use loadr_engine::task::{ActorClass, ClassModel};
 use super::Scenario;
 use super::data::{Feed, FeedOrder, WhenOut};
 use super::run::Actors;
+use super::step::websocket::SocketAction;
 use super::step::{Step, Steps};
 use crate::front_end::{FrontEnd, Preparation, TestClass};
 
@@ -38,7 +39,10 @@ impl FrontEnd for ScenarioFrontEnd {
     }
 
     fn needs_host(&self, index: usize) -> bool {
-        self.scenario.classes[index].actions.iter().any(|action| sends_to_paths(&action.steps))
+        let class = &self.scenario.classes[index];
+        let websocket = class.websocket.as_ref();
+        websocket.is_some_and(|websocket| !websocket.connects)
+            || class.actions.iter().any(|action| sends_to_paths(&action.steps))
     }
 
     fn prepare(
@@ -62,6 +66,10 @@ fn sends_to_paths(steps: &Steps) -> bool {
     steps.iter().any(|step| match step {
         Step::Request(request) => !request.is_whole_url(),
         Step::Poll(poll) => !poll.request.is_whole_url(),
+        Step::WebSocket(step) => match &step.action {
+            SocketAction::Connect(connect) => !connect.is_whole_url(),
+            _ => false,
+        },
         Step::Background(steps) => sends_to_paths(steps),
         Step::Repeat(repeat) => sends_to_paths(&repeat.steps),
         Step::If(branch) => sends_to_paths(&branch.then) || sends_to_paths(&branch.otherwise),

@@ -12,6 +12,7 @@ pub use loadr_engine::user::TaskStats;
 
 use super::data::{Feed, FeedIndex};
 use super::step::Steps;
+use super::step::websocket::SocketClass;
 use super::template::FeedSlot;
 use crate::threshold::Threshold;
 
@@ -105,6 +106,8 @@ pub struct Class {
     pub feeds: Vec<FeedIndex>,
     /// The program that its users' calls go to.
     pub driver: Option<Arc<Driver>>,
+    /// How its users' WebSockets behave, if they have any.
+    pub websocket: Option<Box<SocketClass>>,
 }
 
 /// A program that answers calls, one JSON line each; the protocol is that of `harness/scenarios.md`, "Drivers".
@@ -168,4 +171,6 @@ pub enum LabelKind {
     Command,
     /// A call that a driver answers.
     Call,
+    /// What is done with a WebSocket.
+    WebSocket,
 }

@@ -15,6 +15,7 @@ mod rpc;
 mod shape;
 mod tasks;
 mod values;
+mod websocket;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -138,12 +139,12 @@ fn constant(reader: &Reader<'_>, item: &Item<'_>) -> Option<String> {
 fn host(reader: &Reader<'_>, item: &Item<'_>) -> Option<String> {
     let text = constant(reader, item)?;
     let is_url = url::Url::parse(&text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https" | "ws" | "wss") && url.has_host());
     match is_url {
         true => Some(text),
-        false => {
-            item.report(format!("\"host\" is \"{text}\", which is no http:// or https:// URL"))
-        }
+        false => item.report(format!(
+            "\"host\" is \"{text}\", which is no http://, https://, ws:// or wss:// URL"
+        )),
     }
 }
 

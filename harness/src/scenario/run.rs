@@ -7,7 +7,7 @@
 //! - `code`: steps made ready for a shard. `calls`: requests among them, and `pieces`, what their slots are.
 //! - `user`: one user's state, and the walk through its steps. `rows`: the data that it draws.
 //! - `send`: requests sent and judged. `poll`: operations waited for. `command`: programs, run off the shard by `child`.
-//! - `driver`: programs that answer calls. `groups`: how programs of either kind come to their ends.
+//! - `websocket`: what is done with WebSockets. `driver`: programs that answer calls. `groups`: how programs of either kind come to their ends.
 
 mod calls;
 mod child;
@@ -22,6 +22,7 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod user;
+mod websocket;
 
 pub(super) use code::Actors;
 pub(crate) use groups::{end_all as end_programs, kill_all as kill_programs};

@@ -2,6 +2,8 @@
 //!
 //! Placeholders stand as they are written in the file, names are those of the report.
 
+mod websocket;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -62,6 +64,9 @@ impl<'a> Listing<'a> {
                 };
                 listing.line(format!("driver {}, one for each {each}", driver.arguments.join(" ")));
             }
+            if let Some(websocket) = &class.websocket {
+                listing.websocket_class(websocket);
+            }
             if let [_, ..] = &*class.initial.steps {
                 listing.action("at first", &class.initial);
             }
@@ -111,6 +116,7 @@ impl<'a> Listing<'a> {
         match step {
             Step::Request(request) => self.request(request),
             Step::Poll(poll) => self.poll(poll),
+            Step::WebSocket(step) => self.websocket(step),
             Step::Command(command) => self.command(command),
             Step::DriverCall(call) => self.driver_call(call),
             Step::Background(steps) => self.block("in the background", steps),

@@ -2,6 +2,8 @@
 //!
 //! Defaults, names of groups and parameters of commands are worked in by now, so that each step stands by itself.
 
+pub mod websocket;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use super::model::EntrySlot;
 use super::rpc::{CallTemplate, Rpc};
 use super::template::{Part, Template, VariableSlot};
 use super::value::{JsonTemplate, ValueTemplate};
+use websocket::SocketStep;
 
 /// Names with values, in the order of the file; a name may come several times.
 pub type Pairs = Box<[(Box<str>, Template)]>;
@@ -26,6 +29,8 @@ pub enum Step {
     Request(Box<Request>),
     /// Asks again and again until an operation has ended.
     Poll(Box<Poll>),
+    /// Does something with the user's WebSocket.
+    WebSocket(Box<SocketStep>),
     /// Runs a program.
     Command(Box<Command>),
     /// Has the class's driver do something.

@@ -216,9 +216,16 @@ impl WebSocket {
     /// # Errors
     /// There was no connection to be had, it was lost, or no pong came in time.
     pub async fn ping(&self) -> Result<Duration, Failure> {
-        let timeout = self.timeout;
+        self.ping_as(PING).await
+    }
+
+    /// As [`Self::ping`], under this name.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ping_as<'n>(&self, name: impl Into<SampleName<'n>>) -> Result<Duration, Failure> {
+        let (name, timeout) = (name.into(), self.timeout);
         let hold = self.hold().await?;
-        let name = SampleName::Text(PING);
         let start_ns = self.begin(name).await;
         let deadline_ns = start_ns.saturating_add(nanos(timeout));
         let bounds = Bounds { awaited: Awaited::Pong, timeout };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::data::read_feed;
 use super::driver::FoundDriver;
 use super::tasks::TaskPlace;
+use super::websocket::SocketReader;
 use super::{Defaults, Shared, host};
 use crate::scenario::data::{FeedIndex, FeedName, ReadFeed};
 use crate::scenario::error::did_you_mean;
@@ -31,6 +32,8 @@ pub(super) struct ClassReader<'a> {
     pub timeout: Option<Duration>,
     /// What `call` goes to.
     pub driver: FoundDriver,
+    /// What it says of its users' WebSockets.
+    pub socket: SocketReader,
     actions: RefCell<Vec<Action>>,
 }
 
@@ -59,6 +62,7 @@ pub(super) fn class<'a>(
         header_feeds: Box::default(),
         timeout: fields.duration("timeout").or(defaults.timeout),
         driver: FoundDriver::read(reader, &fields).or(&defaults.driver),
+        socket: SocketReader::default(),
         actions: RefCell::default(),
     };
     let variables = defaults.variables.iter().copied().chain(fields.entries("variables"));
@@ -66,6 +70,7 @@ pub(super) fn class<'a>(
     class.headers =
         class.merged_headers(defaults.headers.iter().copied().chain(fields.entries("headers")));
     class.header_feeds = class.names.take_drawn();
+    class.socket = class.socket_reader(&fields);
     let model = class.model(&fields, name);
     fields.finish();
     Some(class.finish(model?, initial))
@@ -145,10 +150,11 @@ impl<'a> ClassReader<'a> {
         for (offset, message) in self.names.unset() {
             self.reader.report(offset, message);
         }
+        let websocket = self.socket.finish(self.reader);
         let (variables, counters, feeds) = self.names.into_slots();
         let actions = self.actions.into_inner();
         let driver = self.driver.found();
-        Class { model, actions, variables, initial, counters, feeds, driver }
+        Class { model, actions, variables, initial, counters, feeds, driver, websocket }
     }
 }
 

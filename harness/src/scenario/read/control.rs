@@ -8,8 +8,9 @@ use crate::scenario::template::VariableSlot;
 use crate::scenario::value::ValueTemplate;
 
 /// Keys of which every step has one, beside those of the methods.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "xmlrpc",
+    "ws",
     "poll",
     "command",
     "call",
@@ -90,6 +91,7 @@ impl<'a> ClassReader<'a> {
                 let request = self.rpc_step(fields, kind, place)?;
                 Some(Step::Request(Box::new(request)))
             }
+            "ws" => self.socket_step(fields, kind, place),
             "poll" => self.poll(fields, kind, place),
             "call" => self.driver_call(fields, kind),
             "background" => self.background(kind, place),
@@ -216,7 +218,7 @@ fn kind<'a>(fields: &Fields<'a>) -> Result<Item<'a>, Reported> {
                 Some(hint) => hint,
                 None => {
                     "this step does nothing: it has none of get, post, put, patch, delete, head, \
-                         options, xmlrpc, poll, command, call, think, set, repeat, if, group and background"
+                         options, xmlrpc, ws, poll, command, call, think, set, repeat, if, group and background"
                         .to_owned()
                 }
             };

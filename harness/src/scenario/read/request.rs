@@ -117,7 +117,16 @@ impl<'a> ClassReader<'a> {
         &self,
         own: impl Iterator<Item = Item<'a>>,
     ) -> Vec<(Box<str>, Template)> {
-        let mut headers = self.headers.clone();
+        self.headers_over(&self.headers, own)
+    }
+
+    /// Those of `base` with `own` put over them.
+    pub(super) fn headers_over(
+        &self,
+        base: &[(Box<str>, Template)],
+        own: impl Iterator<Item = Item<'a>>,
+    ) -> Vec<(Box<str>, Template)> {
+        let mut headers = base.to_vec();
         for item in own {
             if let Some(value) = self.header(&item) {
                 headers.retain(|(name, _)| !name.eq_ignore_ascii_case(item.name));
@@ -163,7 +172,7 @@ impl<'a> ClassReader<'a> {
     }
 
     /// The bytes of the file that `item` names.
-    fn file(&self, item: &Item<'a>) -> Option<Arc<[u8]>> {
+    pub(super) fn file(&self, item: &Item<'a>) -> Option<Arc<[u8]>> {
         let path = self.reader.source.resolve(&constant(self.reader, item)?);
         self.shared.file(&path).map_or_else(
             |cause| item.report(format!("cannot read the file {}: {cause}", path.display())),

@@ -66,7 +66,7 @@ impl<'a> ClassReader<'a> {
         checks.into_iter().collect()
     }
 
-    fn pointer(&self, item: &Item<'a>) -> Option<Pointer> {
+    pub(super) fn pointer(&self, item: &Item<'a>) -> Option<Pointer> {
         match Pointer::parse(item.name) {
             Ok(pointer) => Some(pointer),
             Err(message) => {
@@ -155,7 +155,7 @@ fn extract_from(item: &Item<'_>) -> Option<ExtractFrom> {
     }
 }
 
-fn regex(item: &Item<'_>) -> Option<Regex> {
+pub(super) fn regex(item: &Item<'_>) -> Option<Regex> {
     compiled(item, item.word()?)
 }
 

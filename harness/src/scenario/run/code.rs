@@ -15,6 +15,7 @@ use super::driver::Drivers;
 use super::pieces::SlotText;
 use super::rows::FeedCode;
 use super::user::ScenarioUser;
+use super::websocket::{SocketClassCode, SocketCode};
 use crate::front_end::Preparation;
 use crate::scenario::Scenario;
 use crate::scenario::condition::Condition;
@@ -44,6 +45,8 @@ pub(super) struct ClassCode {
     pub(super) counters: usize,
     pub(super) feeds: Box<[FeedCode]>,
     pub(super) driver: Option<Drivers>,
+    /// How its users' WebSockets behave, if they have any.
+    pub(super) websocket: Option<SocketClassCode>,
     buffers: RefCell<Vec<SlotText>>,
 }
 
@@ -68,6 +71,7 @@ pub(super) enum ActionRole {
 pub(super) enum Op {
     Request(Box<CallCode>),
     Poll(Rc<PollCode>),
+    WebSocket(Box<SocketCode>),
     Command(Rc<CommandCode>),
     DriverCall(Rc<DriverCallCode>),
     Background(Rc<[Op]>),
@@ -146,12 +150,21 @@ impl ClassCode {
     ) -> Self {
         let host = model.host.as_deref();
         let (origins, options) = (Rc::clone(preparation.origins), preparation.sessions.clone());
-        let timeout = options.timeout;
+        let (timeout, connect_timeout) = (options.timeout, options.connect_timeout);
+        let seed = options.seed;
         let settings = SessionSettings::new(origins, host, options);
         let settings = settings.expect("hosts are checked before the run");
         let call_timeout = class.driver.as_ref().map_or(Duration::MAX, |driver| driver.timeout);
         let shard = preparation.shard;
-        let compiler = Compiler { scenario, shard, settings: &settings, timeout, call_timeout };
+        let compiler = Compiler {
+            scenario,
+            shard,
+            settings: &settings,
+            timeout,
+            call_timeout,
+            connect_timeout,
+            seed,
+        };
         let (starts, stops) = lifecycle(&class.model.root);
         let actions = class.actions.iter().enumerate().map(|(index, action)| ActionCode {
             ops: compiler.ops(&action.steps),
@@ -180,6 +193,7 @@ impl ClassCode {
             counters: class.counters.len(),
             feeds: feeds.collect(),
             driver: class.driver.as_ref().map(|driver| Drivers::new(driver, shard)),
+            websocket: class.websocket.as_ref().map(|class| compiler.websocket_class(class)),
             buffers: RefCell::default(),
             settings,
         }
@@ -217,7 +231,9 @@ impl Actors {
 impl ActorClass for Actors {
     fn actor(&self, context: Context) -> Rc<dyn Actor> {
         let session = Session::new(context.clone(), Rc::clone(&self.0.settings));
-        Rc::new(ScenarioUser::new(Rc::clone(&self.0), context, session))
+        let user = Rc::new(ScenarioUser::new(Rc::clone(&self.0), context, session));
+        user.listen();
+        user
     }
 }
 
@@ -259,9 +275,13 @@ pub(super) struct Compiler<'c> {
     pub(super) shard: &'c ShardContext,
     pub(super) settings: &'c SessionSettings,
     /// Time-out of requests that have none of their own.
-    timeout: Duration,
+    pub(super) timeout: Duration,
     /// The same of the driver's calls.
     call_timeout: Duration,
+    /// Time to open a connection.
+    pub(super) connect_timeout: Duration,
+    /// Seed of the waits after failed connections.
+    pub(super) seed: u64,
 }
 
 impl Compiler<'_> {
@@ -273,6 +293,7 @@ impl Compiler<'_> {
         match step {
             Step::Request(request) => Op::Request(Box::new(self.call(request))),
             Step::Poll(poll) => Op::Poll(Rc::new(self.poll(poll))),
+            Step::WebSocket(step) => Op::WebSocket(Box::new(self.websocket(step))),
             Step::Command(command) => Op::Command(Rc::new(CommandCode {
                 label: self.label(command.entry).clone(),
                 command: (**command).clone(),

@@ -353,6 +353,6 @@ fn url(request: &Request, values: &impl Values) -> Result<String, Unset> {
     Ok(url)
 }
 
-fn pairs(pairs: &Pairs, values: &impl Values) -> Result<Vec<(String, String)>, Unset> {
+pub(super) fn pairs(pairs: &Pairs, values: &impl Values) -> Result<Vec<(String, String)>, Unset> {
     pairs.iter().map(|(name, value)| Ok((name.to_string(), rendered(value, values)?))).collect()
 }

@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::code::{ActionCode, ActionRole, BranchCode, ClassCode, Op, RepeatCode};
 use super::driver::{Driver, Drivers};
 use super::pieces::rendered;
+use super::websocket::UserSocket;
 use crate::report::units::printable;
 use crate::scenario::condition::number_of;
 use crate::scenario::step::{Exit, LoopCondition, Think};
@@ -40,6 +41,8 @@ pub(super) struct ScenarioUser {
     pub(super) state: RefCell<State>,
     /// What its calls go to.
     pub(super) driver: Option<Rc<Driver>>,
+    /// Its WebSocket, if its class has any.
+    pub(super) socket: Option<UserSocket>,
     /// What its counters stand at; empty until the first counts.
     counters: RefCell<Vec<u64>>,
     /// Tasks begun.
@@ -69,6 +72,9 @@ impl Actor for ScenarioUser {
 
     fn renew_session(&self) {
         self.session.clear();
+        if let Some(socket) = &self.socket {
+            socket.clear();
+        }
     }
 }
 
@@ -77,6 +83,7 @@ impl ScenarioUser {
         Self {
             is_new: Cell::new(!class.initial.ops.is_empty()),
             driver: class.driver.as_ref().map(Drivers::of_user),
+            socket: class.websocket.as_ref().map(|class| UserSocket::new(class, &context)),
             class,
             context,
             session,
@@ -94,6 +101,7 @@ impl ScenarioUser {
             session: self.session.clone(),
             state: self.state.clone(),
             driver: self.driver.clone(),
+            socket: self.socket.clone(),
             counters: self.counters.clone(),
             iteration: self.iteration.clone(),
             is_new: Cell::new(false),
@@ -147,6 +155,7 @@ impl ScenarioUser {
             }
             Op::Repeat(repeat) => Box::pin(self.repeat(repeat)).await,
             Op::Poll(poll) => Box::pin(self.poll(poll)).await,
+            Op::WebSocket(step) => Box::pin(self.websocket(step)).await,
             Op::Command(command) => Box::pin(self.command(command)).await,
             Op::DriverCall(call) => Box::pin(self.driver_call(call)).await,
             Op::Background(ops) => {
@@ -221,7 +230,8 @@ impl ScenarioUser {
         let user = self.copy();
         self.context.background(async move |context: Context| {
             let session = user.session.with_context(context.clone());
-            let user = Self { session, context, ..user };
+            let socket = user.socket.as_ref().map(|socket| socket.with_context(&context));
+            let user = Self { session, socket, context, ..user };
             // Other exits cannot stand there: the file would not have been read.
             if let Err(TaskExit::Error(message)) = user.block(&ops).await {
                 let place = format!("{}.background", user.class.name);
