@@ -6,12 +6,12 @@
 //!    └── waker <── the shard's task <── socket <── Bell ──────┘
 //! ```
 //!
-//! - A shard has a [pool](pool) of its own, as it has everything: the lock of its queue is known to this shard and to its
+//! - A shard has a pool of its own, as it has everything: the lock of its queue is known to this shard and to its
 //!   threads, and users of another shard never wait in it. Users are dealt out evenly, so a pool for all of them would
 //!   lend threads from shard to shard only while the load is too small to matter.
-//! - There is one [tokio runtime](side) in the process, because a client made on it is tied to it, and may be shared.
+//! - There is one tokio runtime in the process, because a client made on it is tied to it, and may be shared.
 //! - A runtime of a shard may not be woken by another thread (monoio is built without its locks for that), but each can wait
-//!   for a socket. So a finished piece [rings](bell): a byte that a task of the shard reads as any stream is read. That
+//!   for a socket. So a finished piece rings: a byte that a task of the shard reads as any stream is read. That
 //!   takes microseconds, is the same on every runtime, and is made with the first piece: whoever has none pays nothing.
 //! - The way there and back is not the work's own time. What a piece waits for its turn is counted in an entry of its own,
 //!   and whoever measures can leave it out: see [`Context::timed`](crate::user::Context::timed).
