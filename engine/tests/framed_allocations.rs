@@ -3,7 +3,7 @@
 //! Batches are measured by an allocator that counts on the user's thread, and the best of each kind counts: what happens
 //! once, such as a response time of a magnitude not seen before, may touch new memory.
 
-#![cfg(not(loom))]
+#![cfg(not(loadr_loom))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
