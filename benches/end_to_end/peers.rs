@@ -85,11 +85,15 @@ impl Peer {
 
     /// Whether it puts its load on the server that speaks TLS.
     pub fn speaks_tls(self) -> bool {
-        match self {
-            Self::LoadrTls | Self::WrkTls | Self::LoadrFull | Self::LoadrResumed => true,
-            Self::OpensslNew | Self::OpensslReuse => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::LoadrTls
+                | Self::WrkTls
+                | Self::LoadrFull
+                | Self::LoadrResumed
+                | Self::OpensslNew
+                | Self::OpensslReuse
+        )
     }
 
     /// Whether it has but one connection at a time, so that neither side is ever busy.

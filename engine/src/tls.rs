@@ -1,12 +1,12 @@
 //! TLS as a client speaks it: what is offered, what is believed, and what a user remembers from one handshake to the next.
 //!
-//! rustls does the cryptography and the protocol, without I/O: [`session`] moves bytes between it and a stream's halves, so
+//! rustls does the cryptography and the protocol, without I/O: `session` moves bytes between it and a stream's halves, so
 //! that an encrypted connection is the same stream with a layer inside, on every runtime, and needs no task of its own.
 //!
 //! - [`TlsOptions`]: what was asked for. [`TlsConfig`]: the same, checked, shared by all shards and made on first use, since
 //!   the system's authorities are many and most runs need none.
 //! - [`TlsClient`]: one user's. Sessions are resumed by the user that they were made for, as by a browser's owner.
-//! - [`words`]: what goes wrong, for people.
+//! - [`TlsError`]: what goes wrong, for people.
 
 mod certificates;
 pub(crate) mod session;

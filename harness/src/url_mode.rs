@@ -1,7 +1,7 @@
 //! URL mode: users that do one thing over and over, as fast as the target answers.
 //!
-//! Each user has one connection: of HTTP ([`http`]), with up to `pipeline` requests outstanding on it, or of WebSocket
-//! ([`websocket`]), with a message that is sent again once the next one has come. Everything that can be made before the
+//! Each user has one connection: of HTTP (`http`), with up to `pipeline` requests outstanding on it, or of WebSocket
+//! (`websocket`), with a message that is sent again once the next one has come. Everything that can be made before the
 //! load is: bytes (for a whole batch), entry indices, addresses. The workload is shared by the shards and each makes a copy
 //! of its own, so that not even a reference count travels between CPUs.
 

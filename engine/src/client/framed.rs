@@ -1,7 +1,7 @@
 //! Protocols of one's own: a codec that turns bytes into messages, driven over a stream.
 //!
 //! A [`Codec`] says three things: how a request is written, how long the first message among the bytes received is, and
-//! how it reads. [`Framed`] joins it to a [`Stream`](crate::stream::Stream) with time-outs, and waits no oftener than it
+//! how it reads. [`Framed`] joins it to a [`Stream`] with time-outs, and waits no oftener than it
 //! must: a request and its reply cost one wake-up on io_uring, and so do a whole pipeline of requests and the replies that
 //! come with the first. A message borrows from the receive buffer, and requests are written into a buffer that is used
 //! again, so that nothing is allocated once it is warm.
