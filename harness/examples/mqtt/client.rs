@@ -84,9 +84,12 @@ impl Client {
         let (plan, topic) = (Arc::clone(&self.plan), self.topic.clone());
         let request = Request::Subscribe { identifier, filter: &topic, qos };
         let answer = Message::Subscribed { identifier, granted: Some(qos.level()) };
-        self.exchange(&plan.names.subscribe, request, Some(answer)).await?;
-        self.subscribed = true;
-        Ok(())
+        let exchanged = self.exchange(&plan.names.subscribe, request, Some(answer)).await;
+        self.subscribed = exchanged.is_ok();
+        if exchanged.is_err() {
+            self.rest().await;
+        }
+        exchanged
     }
 
     /// Says goodbye, where there is anybody to say it to.
@@ -134,13 +137,13 @@ impl Client {
             self.subscribed = false;
             if failure.kind != FailureKind::Cancelled {
                 let name = &self.plan.names.receive;
-                let lost = Sample::new("MQTT", name, Duration::ZERO).failed(failure.message);
+                let lost = Sample::new("MQTT", name, Duration::ZERO).failure(failure);
                 lost.record(&self.context);
             }
         }
     }
 
-    /// Opens the connection where there is none. A broker that refuses is left alone for a while.
+    /// Opens the connection where there is none.
     async fn connect(&mut self) -> Result<(), Failure> {
         if self.connection.is_some() {
             return Ok(());
@@ -168,14 +171,18 @@ impl Client {
         match connected.await {
             Ok(connection) => {
                 self.connection = Some(connection);
-                self.backoff.reset();
                 Ok(())
             }
             Err(failure) => {
-                self.context.wait(self.backoff.next_wait()).await;
+                self.rest().await;
                 Err(failure)
             }
         }
+    }
+
+    /// Leaves a broker alone that has refused something.
+    async fn rest(&mut self) {
+        self.context.sleep(self.backoff.next_wait()).await;
     }
 
     /// Sends a request and waits for its answer, if it has one, as one of the run's exchanges.
@@ -203,6 +210,7 @@ impl Client {
         });
         exchanged.await?;
         self.connection = Some(connection);
+        self.backoff.reset();
         Ok(())
     }
 
