@@ -96,7 +96,7 @@ fn travel(program: Invocation) {
     let host = bundled.url("");
     let program = program.and(["--cacert".as_ref(), bundled.certificate.as_os_str()]);
     let program = program.and(["-H", &host, "--only-summary"]);
-    let (finished, saved) = run(program, "-u 10 -r 100 -i 20");
+    let (finished, saved) = run(program, "-u 20 -r 100 -i 20");
     finished.expect_code(0);
     assert_eq!((saved.failures(), saved.cut_off()), (0, 0), "{finished}");
     let served = bundled.target.stats().requests();

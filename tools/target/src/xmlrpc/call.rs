@@ -147,19 +147,25 @@ fn next_markup(text: &str, at: usize) -> Result<Option<Markup<'_>>, Fault> {
     let Some(found) = memchr::memchr(b'<', &text.as_bytes()[at..]) else { return Ok(None) };
     let start = at + found;
     let rest = &text[start..];
+    if let Some(b'!' | b'?') = rest.as_bytes().get(1) {
+        return Ok(Some(Markup { start, end: start + skipped_len(rest)?, tag: Tag::Other }));
+    }
+    let len = memchr::memchr(b'>', rest.as_bytes());
+    let len = len.ok_or_else(|| Fault::broken("markup does not end"))?;
+    Ok(Some(Markup { start, end: start + len + 1, tag: tag(&rest[1..len])? }))
+}
+
+/// The length of the comment, the section or the instruction that `rest` begins with.
+fn skipped_len(rest: &str) -> Result<usize, Fault> {
     let skipped = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
     let end = skipped.iter().find(|(begin, _)| rest.starts_with(begin)).map(|(_, end)| *end);
-    let len = rest.find(end.unwrap_or(">")).ok_or_else(|| Fault::broken("markup does not end"))?;
-    let end_len = end.map_or(1, str::len);
-    let tag = if end.is_some() { Tag::Other } else { tag(&rest[1..len])? };
-    Ok(Some(Markup { start, end: start + len + end_len, tag }))
+    let end = end.ok_or_else(|| Fault::broken("a document type is not taken"))?;
+    let len = rest.find(end).ok_or_else(|| Fault::broken("markup does not end"))?;
+    Ok(len + end.len())
 }
 
 /// What a tag is, from what stands between its brackets.
 fn tag(inside: &str) -> Result<Tag<'_>, Fault> {
-    if inside.starts_with('!') {
-        return Err(Fault::broken("a document type is not taken"));
-    }
     if let Some(name) = inside.strip_prefix('/') {
         return Ok(Tag::Close(name.trim_ascii_end()));
     }
