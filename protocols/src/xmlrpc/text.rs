@@ -97,6 +97,10 @@ fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
 /// The encoding that the declaration names, UTF-8 where there is none, and where the declaration ends.
 fn declaration(bytes: &[u8], name_bytes_max: usize) -> Result<(Encoding, usize), DecodeError> {
     const INSIDE: &str = "the XML declaration";
+    const USUAL: [&[u8]; 2] = [b"<?xml version=\"1.0\"?>", b"<?xml version='1.0'?>"];
+    if let Some(usual) = USUAL.into_iter().find(|usual| bytes.starts_with(usual)) {
+        return Ok((Encoding::Utf8, usual.len()));
+    }
     match bytes.strip_prefix(b"<?xml") {
         Some([first, ..]) if is_blank(*first) => {}
         _ => return Ok((Encoding::Utf8, 0)),
