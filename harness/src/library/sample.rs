@@ -23,7 +23,7 @@ pub struct Sample<'a> {
     name: &'a str,
     response_time: Duration,
     body_bytes: u64,
-    failure: Option<Cow<'static, str>>,
+    failure: Option<Failure>,
 }
 
 impl<'a> Sample<'a> {
@@ -40,7 +40,13 @@ impl<'a> Sample<'a> {
 
     /// Makes it a failure; equal texts are counted together.
     pub fn failed(mut self, text: impl Into<Cow<'static, str>>) -> Self {
-        self.failure = Some(text.into());
+        self.failure = Some(Failure::new(FailureKind::Check, text));
+        self
+    }
+
+    /// Makes it a failure whose kind is known, such as that of a connection.
+    pub fn failure(mut self, failure: Failure) -> Self {
+        self.failure = Some(failure);
         self
     }
 
@@ -52,7 +58,7 @@ impl<'a> Sample<'a> {
             start_ns: context.now_ns().saturating_sub(nanos(self.response_time)),
             response_time: self.response_time,
             body_bytes: self.body_bytes,
-            failure: self.failure.map(|text| Failure::new(FailureKind::Check, text)),
+            failure: self.failure,
         });
     }
 }
