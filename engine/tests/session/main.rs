@@ -7,5 +7,6 @@ mod connections;
 mod hostile;
 mod prepared;
 mod redirects;
+mod upgrades;
 mod world;
 mod xmlrpc;

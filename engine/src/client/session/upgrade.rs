@@ -8,7 +8,7 @@ use loadr_protocols::websocket::{DeflateOffer, UpgradeBuilder};
 use super::Session;
 use super::location::Location;
 use super::outgoing::{Outgoing, unsendable};
-use crate::client::websocket::Route;
+use crate::client::websocket::{Route, WebSocket, WebSocketOptions, WebSocketSettings};
 use crate::outcome::Failure;
 
 /// What a handshake has besides what its session sends with every request.
@@ -25,6 +25,25 @@ pub struct UpgradeParts {
 }
 
 impl Session {
+    /// A WebSocket at `url`, which is given as to [`Self::route`]. Nothing is connected yet; what its upgrade sends of the
+    /// user's cookies is what the session has now, and TLS is spoken as the session speaks it, whatever the options say.
+    ///
+    /// # Errors
+    /// As [`Self::route`].
+    pub fn websocket(&self, url: &str, options: WebSocketOptions) -> Result<WebSocket, Failure> {
+        let parts = UpgradeParts {
+            query: Vec::new(),
+            headers: options.headers.clone(),
+            subprotocols: options.subprotocols.clone(),
+            deflate: options.deflate,
+        };
+        let route = self.route(url, &parts)?;
+        let settings = WebSocketSettings::without_place(&self.context.shard_context(), options);
+        let socket = WebSocket::new(self.context.clone(), settings);
+        socket.set_route(Some(route));
+        Ok(socket)
+    }
+
     /// The way to a WebSocket: `url` is a path, appended to the host and as secure as that is, or begins with `ws://` or
     /// `wss://`. The session's header fields and those of its cookies and credentials that are for there go with it; the
     /// place is resolved now where it is not known, as for a call.
