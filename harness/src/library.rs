@@ -27,7 +27,8 @@
 //!
 //! - [`UserClass`], [`TaskSet`], [`task()`]: who there is and what they do. [`wait`]: the pauses in between.
 //! - [`User`]: requests by `user.client`, a state of one's own, time, chance, work in the background, measurements.
-//!   [`UserKind`]: the same user as another protocol shows it, such as [`XmlRpcUser`].
+//!   [`UserKind`]: the same user as another protocol shows it, such as [`XmlRpcUser`] and
+//!   [`WebSocketUser`].
 //! - [`custom`]: clients of protocols of one\'s own.
 //! - [`Feed`]: rows of data. [`Sample`]: anything measured. [`Event`] and the listeners of [`Test`]: who hears of it.
 
@@ -42,6 +43,7 @@ pub mod task;
 pub mod test;
 pub mod user;
 pub mod wait;
+pub mod websocket;
 pub mod xmlrpc;
 
 pub use class::UserClass;
@@ -52,4 +54,5 @@ pub use sample::Sample;
 pub use task::{Task, TaskSet, task};
 pub use test::Test;
 pub use user::User;
+pub use websocket::WebSocketUser;
 pub use xmlrpc::XmlRpcUser;

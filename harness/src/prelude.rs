@@ -8,6 +8,9 @@ pub use std::time::Duration;
 
 pub use clap;
 pub use loadr_engine::client::session::{Part, Response};
+pub use loadr_engine::client::websocket::{
+    Latency, Matcher, Message, Outgoing, Pushes, SampleName, View, WebSocket, WebSocketOptions,
+};
 pub use loadr_engine::client::xmlrpc::{CallError, XmlRpcClient};
 pub use loadr_engine::outcome::{Failure, FailureKind};
 pub use loadr_engine::spawn::shape::{LoadShape, ShapeTick, Stage};
@@ -20,5 +23,5 @@ pub use serde_json::{Value, json};
 pub use crate::library::wait::{between, constant, constant_pacing, constant_throughput, poisson};
 pub use crate::library::{
     Event, Feed, FeedError, Quitting, Sample, Task, TaskSet, Test, User, UserClass, UserKind,
-    XmlRpcUser, task,
+    WebSocketUser, XmlRpcUser, task,
 };
