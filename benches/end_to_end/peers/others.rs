@@ -1,5 +1,6 @@
 //! How the generators that others have made are started.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,7 +111,7 @@ pub(super) fn node(setting: &Setting<'_>) -> Result<Invocation, InvocationError>
 }
 
 /// What both scripts take.
-fn conversation(setting: &Setting<'_>) -> Vec<std::ffi::OsString> {
+fn conversation(setting: &Setting<'_>) -> Vec<OsString> {
     let Setting { scenario, window, address, .. } = *setting;
     let url = format!("ws://{address}{WEBSOCKET_PATH}");
     let (users, seconds) = (scenario.users.to_string(), window.as_secs().to_string());
@@ -120,5 +121,8 @@ fn conversation(setting: &Setting<'_>) -> Vec<std::ffi::OsString> {
 /// The folder that an environment variable names, or that `tools/test` installs to.
 fn installed(variable: &str, usual: &str) -> PathBuf {
     let given = std::env::var_os(variable).map(PathBuf::from);
-    given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(usual))
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package is a folder of the workspace");
+    given.unwrap_or_else(|| root.join(usual))
 }
