@@ -148,8 +148,17 @@ struct Watch {
 
 /// Largest resident memory of a living process so far.
 pub fn resident_bytes_max(pid: u32) -> Option<u64> {
+    bytes_of_status(pid, "VmHWM:")
+}
+
+/// Resident memory of a living process now.
+pub fn resident_bytes(pid: u32) -> Option<u64> {
+    bytes_of_status(pid, "VmRSS:")
+}
+
+fn bytes_of_status(pid: u32, key: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -232,6 +241,8 @@ mod tests {
 
     #[test]
     fn this_process_has_resident_memory() {
-        assert!(resident_bytes_max(std::process::id()).unwrap() > 100_000);
+        let (now, most) =
+            (resident_bytes(std::process::id()), resident_bytes_max(std::process::id()));
+        assert!(now.unwrap() > 100_000 && now <= most, "{now:?} {most:?}");
     }
 }
