@@ -19,6 +19,7 @@ mod both_shops;
 mod drivers;
 mod rust_examples;
 mod scenario_files;
+mod websockets;
 mod xmlrpc;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -25,7 +25,7 @@ fn every_example_is_a_scenario() {
             count += 1;
         }
     }
-    assert_eq!(count, 10);
+    assert_eq!(count, 12);
 }
 
 #[test]
@@ -122,5 +122,5 @@ fn the_reference_shows_what_can_be_read() {
         read.unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         count += 1;
     }
-    assert_eq!(count, 11);
+    assert_eq!(count, 12);
 }
