@@ -71,7 +71,7 @@ journeys! {
 
 /// Files that send the shop nothing: they run programs, or call a server of their own.
 const WITHOUT_REQUESTS: [&str; 5] =
-    ["driver", "test_suite", "websocket", "websocket_seed", "xmlrpc"];
+    ["driver", "test_suite", "websocket", "websocket_keepalive", "xmlrpc"];
 
 #[test]
 fn every_file_has_its_row() {

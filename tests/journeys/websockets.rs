@@ -1,7 +1,7 @@
 //! The examples with WebSockets, against the bundled target, whose own counts must be ours.
 
 use loadr_target::{RouteKind, TargetStats};
-use loadr_tests::program::{Finished, Invocation};
+use loadr_tests::program::{Finished, Invocation, example};
 use loadr_tests::saved::Saved;
 use loadr_tests::{start_target, workspace_root};
 
@@ -50,7 +50,7 @@ fn a_chat_with_pushes_and_keep_alives() {
 
 #[test]
 fn the_classic_example() {
-    let (finished, saved, stats) = travel("websocket_seed.toml", "ws", "-t 6s");
+    let (finished, saved, stats) = travel("websocket_keepalive.toml", "ws", "-t 6s");
     assert_eq!((count(&saved, "websockt", "urlweb"), saved.requests()), (10, 10), "{finished}");
     assert_eq!(stats.served(RouteKind::WebSocketKeepalive), 10, "{finished}");
     let answered = stats.messages(RouteKind::WebSocketKeepalive);
@@ -59,4 +59,23 @@ fn the_classic_example() {
     assert!(answered >= 30 && (answered..=answered + 10).contains(&pushed), "{answered} {pushed}");
     let table = finished.stdout.lines().find(|line| line.contains("websockt"));
     assert!(table.is_some_and(|line| line.contains("urlweb")), "{finished}");
+}
+
+#[test]
+fn the_user_in_rust() {
+    let target = start_target();
+    let host = format!("ws://{}", target.local_addr());
+    let flags = ["-u", "5", "-r", "100", "-i", "60", "-s", "5s", "--only-summary"];
+    let invocation = Invocation::of(example("websocket"), ["-H", &host]).and(flags);
+    let (finished, saved) = invocation.run_saved();
+    finished.expect_code(0);
+    saved.expect_consistent();
+    let stats = target.stop().expect("it served");
+    let ours = |name| count(&saved, "WS", name);
+    assert_eq!((ours("connect"), ours("ask") + ours("ping")), (5, 60), "{finished}");
+    assert_eq!(stats.served(RouteKind::WebSocketPush), 5, "{finished}");
+    assert_eq!(ours("ask"), stats.messages(RouteKind::WebSocketPush), "{finished}");
+    let (news, pushed) = (ours("news"), stats.pushes(RouteKind::WebSocketPush));
+    // What was under way when a user said goodbye is counted by nobody here.
+    assert!(news > 0 && (news..=news + 5).contains(&pushed), "{news} of {pushed}\n{finished}");
 }
