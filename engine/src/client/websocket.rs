@@ -122,6 +122,7 @@ impl WebSocket {
         let idle = self.state.idle.take();
         let line = self.state.line.take();
         if let Some(line) = line {
+            line.begin_close();
             line.shut_down();
         }
         drop(idle);

@@ -119,8 +119,13 @@ impl Line {
         self.deadline.shut_down();
     }
 
+    /// We mean it to end: that is no loss of a connection.
     pub(super) fn begin_close(&self) {
         self.closing.set(true);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.get()
     }
 
     /// The sending direction, once nobody else has it.

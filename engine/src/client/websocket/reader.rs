@@ -54,7 +54,7 @@ impl Reading {
     async fn run(self, context: Context, mut receiver: Box<Receiver>) {
         let ended = self.read(&context, &mut receiver).await;
         let heard = self.end(&ended.failure);
-        if !heard && !ended.in_order {
+        if !heard && !ended.in_order && !self.line.is_closing() {
             self.state.note_health(&context, false);
             self.state.count_loss(&context, &ended.failure);
         }
