@@ -5,6 +5,7 @@ mod examples;
 mod faults;
 mod judged;
 mod rpc;
+mod websockets;
 
 use super::{Problems, Scenario, parse};
 

@@ -202,12 +202,19 @@ impl<'a> ClassReader<'a> {
         let kind = fields.item("type").map_or(Some(&*self.socket.class.kind), |item| item.word());
         let own_name = fields.item("name").map(|item| self.own_name(&item));
         let timeout = fields.item("timeout").map(|item| item.duration());
+        let is_counted = match verb.name {
+            "send" | "request" | "ping" => is_counted(fields, own_name.is_some()),
+            _ => Some(true),
+        };
         let judged = match verb.name {
             "recv" | "request" => self.judged(fields),
             _ => Some((Expect::default(), Box::default())),
         };
         let (action, kind, (expect, extract)) = (action?, kind?, judged?);
-        let name = self.socket_name(all(own_name)?, kind, &action, place);
+        let name = match is_counted? {
+            true => self.socket_name(all(own_name)?, kind, &action, place),
+            false => None,
+        };
         let timeout = all(timeout)?.or(self.socket.class.timeout);
         let step = SocketStep { action, kind: kind.into(), name, timeout, expect, extract };
         Some(Step::WebSocket(Box::new(step)))
@@ -369,6 +376,16 @@ impl<'a> ClassReader<'a> {
             None => default.map(|name| place.group.unwrap_or(name).to_owned())?,
         };
         Some(RequestName::Fixed(self.shared.entry(LabelKind::WebSocket, kind, &name)))
+    }
+}
+
+/// Whether a step is counted that would be if nothing was said.
+fn is_counted(fields: &Fields<'_>, has_name: bool) -> Option<bool> {
+    let Some(item) = fields.item("count") else { return Some(true) };
+    match item.boolean()? {
+        true => item.report("\"count\" = true says nothing; leave it out"),
+        false if has_name => item.report("\"count\" = false beside a \"name\" to count under"),
+        false => Some(false),
     }
 }
 

@@ -7,4 +7,5 @@ mod polls;
 mod requests;
 mod rpc;
 mod steps;
+mod websockets;
 mod world;

@@ -127,14 +127,17 @@ impl ScenarioUser {
         }
         match &step.action {
             SocketAction::Send(message) => {
-                let name = self.sample_name(code)?;
+                let (name, start_ns) = (self.sample_name(code)?, self.context.now_ns());
                 let message = self.message(message)?;
-                let _ = client.send_as(name, message.outgoing()).await;
+                let outcome = client.send_as(name, message.outgoing()).await;
                 self.put_message(message);
+                self.count_if_failed(code, name, start_ns, outcome);
                 Ok(())
             }
             SocketAction::Ping => {
-                let _ = client.ping_as(self.sample_name(code)?).await;
+                let (name, start_ns) = (self.sample_name(code)?, self.context.now_ns());
+                let outcome = client.ping_as(name).await;
+                self.count_if_failed(code, name, start_ns, outcome);
                 Ok(())
             }
             _ => self.receive(code, &client).await,
@@ -170,9 +173,7 @@ impl ScenarioUser {
             }
             _ => client.recv_with(name, &matcher, read).await,
         };
-        if let (Err(failure), SampleName::Uncounted) = (outcome, name) {
-            self.record_socket(&step.kind, step.action.verb(), start_ns, failure);
-        }
+        self.count_if_failed(code, name, start_ns, outcome);
         match unset.get() {
             Some(unset) => Err(self.unset(unset)),
             None if heard.get() => Ok(()),
@@ -190,7 +191,20 @@ impl ScenarioUser {
         Ok(failure.or(self.keep(&code.step.extract, arrived)?))
     }
 
-    /// Counts what failed and has no name of its own, or came to nothing before the client could count it.
+    /// Counts what has no name and so was not counted by the client, if it failed.
+    fn count_if_failed<T>(
+        &self,
+        code: &SocketCode,
+        name: SampleName<'_>,
+        start_ns: u64,
+        outcome: Result<T, Failure>,
+    ) {
+        if let (Err(failure), SampleName::Uncounted) = (outcome, name) {
+            self.record_socket(&code.step.kind, code.step.action.verb(), start_ns, failure);
+        }
+    }
+
+    /// Counts a failure that the client has not counted.
     fn record_socket(&self, kind: &str, name: &str, start_ns: u64, failure: Failure) {
         let response_time = Duration::from_nanos(self.context.now_ns().saturating_sub(start_ns));
         self.context.record_sample(&Sample {

@@ -63,7 +63,9 @@ fn what_stands_around_users() {
         ),
         (
             "host = \"shop.example\"\nUSER\nTASK\n",
-            &[r#"1:8: "host" is "shop.example", which is no http:// or https:// URL"#],
+            &[
+                r#"1:8: "host" is "shop.example", which is no http://, https://, ws:// or wss:// URL"#,
+            ],
         ),
         (
             "host = \"${random.int(1,2)}\"\nUSER\nTASK\n",
@@ -300,14 +302,14 @@ fn kinds_of_steps() {
         (
             "{}",
             &[
-                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, call, think, set, repeat, if, group and background",
+                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, ws, poll, command, call, think, set, repeat, if, group and background",
             ],
         ),
         (r#"{ gett = "/" }"#, &[r#"6:1: unknown key "gett" in a step; did you mean "get"?"#]),
         (
             "{ zebra = 1 }",
             &[
-                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, poll, command, call, think, set, repeat, if, group and background",
+                "6:1: this step does nothing: it has none of get, post, put, patch, delete, head, options, xmlrpc, ws, poll, command, call, think, set, repeat, if, group and background",
             ],
         ),
         ("5", &[r#"6:1: "steps" wants a table in { }, not a number"#]),

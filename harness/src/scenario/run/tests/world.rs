@@ -141,13 +141,23 @@ fn address() -> Address {
 
 impl World {
     pub(super) fn run(&self, text: &str, respond: impl Fn(&Seen) -> Reply + 'static) -> Ran {
+        let target = Rc::new(Target { respond: Box::new(respond), ..Target::default() });
+        let serving = Rc::clone(&target);
+        let outcome = self.run_against(text, move |peer| Rc::clone(&serving).serve(peer));
+        Ran { outcome, seen: target.seen.take() }
+    }
+
+    /// Runs against a target of which each connection is served by what `serve` gives.
+    pub(super) fn run_against<S: Future<Output = ()> + 'static>(
+        &self,
+        text: &str,
+        serve: impl Fn(Peer) -> S + 'static,
+    ) -> RunOutcome {
         let latency_ns = MILLISECOND_NS..=MILLISECOND_NS;
         let simulation =
             Simulation::new(1, UNIX_NS, LinkOptions { latency_ns, ..LinkOptions::default() });
-        let target = Rc::new(Target { respond: Box::new(respond), ..Target::default() });
         if self.listens {
-            let target = Rc::clone(&target);
-            simulation.listen(address(), move |peer| Rc::clone(&target).serve(peer));
+            simulation.listen(address(), serve);
         }
         let plan = RunPlan {
             run_time: Some(self.run_time),
@@ -155,8 +165,7 @@ impl World {
             stop_timeout: self.stop_timeout,
             ..RunPlan::new(self.users, vec![None; self.shards], RuntimeKind::Sim)
         };
-        let outcome = simulation.run(simulate(&simulation, plan, Arc::new(workload(text))));
-        Ran { outcome, seen: target.seen.take() }
+        simulation.run(simulate(&simulation, plan, Arc::new(workload(text))))
     }
 }
 
