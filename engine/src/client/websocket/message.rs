@@ -53,6 +53,17 @@ impl Outgoing<'_> {
     }
 }
 
+/// Bytes on the wire of a message that was read by somebody else than it is counted by: as one frame, not compressed
+/// (RFC 6455, 5.2).
+pub(super) fn frame_bytes(payload: &[u8]) -> u64 {
+    let header = match payload.len() {
+        ..=125 => 2,
+        126..=65_535 => 4,
+        _ => 10,
+    };
+    header + payload.len() as u64
+}
+
 /// A message that was received, still where the codec left it.
 #[derive(Debug)]
 pub struct View<'b> {

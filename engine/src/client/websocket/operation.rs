@@ -8,7 +8,7 @@ use super::connection::{Arrival, NORMAL, TellingSink, WebSocketConnection};
 use super::failure::{self, Awaited};
 use super::lend::{Hold, Lent};
 use super::line::{Line, Wanted, in_own_words};
-use super::message::{Matcher, Message, Outgoing, View};
+use super::message::{Matcher, Message, Outgoing, View, frame_bytes};
 use super::state::State;
 use super::wire::{Bounds, Due, Sink};
 use crate::clock::nanos;
@@ -129,7 +129,7 @@ impl WebSocket {
             Hold::Line(line) => {
                 // Awaits nothing, but is bounded by the deadline.
                 let _watch = line.await_for(Wanted::Nothing, deadline_ns);
-                send_on(&line, outgoing, timeout).await
+                send_on(&line, outgoing, timeout).await.map(|bytes| sent_bytes = bytes)
             }
         };
         let end_ns = self.context.now_ns();
@@ -485,11 +485,13 @@ impl<'r> Request<'r> {
             }
             Hold::Line(line) => {
                 let watch = line.await_for(Wanted::Message(matcher.clone()), deadline_ns);
-                let outcome = match send_on(&line, outgoing, timeout).await {
-                    Ok(()) => watch.outcome(bounds).await,
-                    Err(failure) => Err(failure),
+                let (outcome, bytes_sent) = match send_on(&line, outgoing, timeout).await {
+                    Ok(bytes) => (watch.outcome(bounds).await, bytes),
+                    Err(failure) => (Err(failure), 0),
                 };
-                socket.message_of(start_ns, outcome, read)
+                let mut ended = socket.message_of(start_ns, outcome, read);
+                ended.arrival.bytes_sent = bytes_sent;
+                ended
             }
         };
         socket.finish(name, ended).await
@@ -508,21 +510,22 @@ fn arrival_of(message: &Message) -> Arrival {
     Arrival {
         end_ns: message.arrived_ns(),
         message_bytes: message.bytes().len() as u64,
-        bytes_received: 0,
+        bytes_received: frame_bytes(message.bytes()),
         bytes_sent: 0,
     }
 }
 
-/// Sends a message beside the reader.
-async fn send_on(line: &Line, outgoing: Outgoing<'_>, timeout: Duration) -> Result<(), Failure> {
+/// Sends a message beside the reader; gives the bytes of its frame.
+async fn send_on(line: &Line, outgoing: Outgoing<'_>, timeout: Duration) -> Result<u64, Failure> {
     let bounds = Bounds { awaited: Awaited::Sending, timeout };
     let lent = line.lend_sender().await;
     let mut lent = lent.map_err(|failure| in_own_words(failure, bounds))?;
     let frame = lent.sender().frame(outgoing);
+    let bytes = frame.len() as u64;
     let sent = lent.sender().write.write_all(frame).await;
     sent.map_err(|error| failure::of_stream(&error, Awaited::Sending, timeout))?;
     lent.give_back();
-    Ok(())
+    Ok(bytes)
 }
 
 async fn ping_through(line: &Line, payload: &[u8], bounds: Bounds) -> Result<(), Failure> {

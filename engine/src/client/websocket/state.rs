@@ -11,7 +11,7 @@ use loadr_protocols::websocket::Upgrade;
 use super::connection::WebSocketConnection;
 use super::inbox::Inbox;
 use super::line::Line;
-use super::message::{Outgoing, View};
+use super::message::{Outgoing, View, frame_bytes};
 use super::push::{Latency, Pushes, SentIds};
 use super::route::Route;
 use super::settings::WebSocketSettings;
@@ -160,6 +160,7 @@ impl State {
             start_ns,
             end_ns: start_ns + took_ns,
             body_bytes: view.bytes().len() as u64,
+            bytes_received: frame_bytes(view.bytes()),
             ..Exchange::default()
         };
         context.record_sample_of(entry, &exchange, None);
