@@ -104,6 +104,8 @@ impl Reading {
         reason: &str,
     ) -> Ended {
         if self.line.deliver_close() {
+            // Whoever closed goes on now, and with a new connection: this one only waits for its end.
+            self.leave();
             receiver.await_end(context).await;
             let failure = Failure::new(FailureKind::Closed, "the WebSocket was closed");
             return Ended { failure, in_order: true };
@@ -121,12 +123,16 @@ impl Reading {
 
     /// Takes the line away; true when somebody awaited something on it.
     fn end(&self, failure: &Failure) -> bool {
+        self.leave();
+        self.line.end(failure)
+    }
+
+    /// Has operations find this line no more.
+    fn leave(&self) {
         let mut line = self.state.line.borrow_mut();
         if line.as_ref().is_some_and(|line| Rc::ptr_eq(line, &self.line)) {
             *line = None;
         }
-        drop(line);
-        self.line.end(failure)
     }
 }
 
