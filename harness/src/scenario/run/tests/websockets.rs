@@ -105,6 +105,23 @@ fn a_connection_goes_on_from_task_to_task_unless_sessions_are_fresh() {
 }
 
 #[test]
+fn whoever_has_said_goodbye_goes_on_with_a_new_connection() {
+    fn lingering(mut server: Server) -> Life {
+        Box::pin(async move {
+            server.echo().await;
+            // Its side of the connection stays open for a while.
+            server.silence().await;
+        })
+    }
+    let steps =
+        r#"{ ws = { connect = "/a" } }, { ws = { request = "x" } }, { ws = { close = true } }"#;
+    let world = World { iterations: Some(3), ..World::default() };
+    let served = serve(&world, &one_task("", steps), lingering);
+    assert_eq!(served.entries(), [("WS", "connect", 3, 0), ("WS", "message", 3, 0)]);
+    assert_eq!(served.heard.len(), 6, "{:?}", served.heard);
+}
+
+#[test]
 fn replies_are_found_whatever_their_order() {
     fn backwards(mut server: Server) -> Life {
         Box::pin(async move {
