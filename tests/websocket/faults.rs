@@ -157,7 +157,9 @@ fn ends_without_a_word_are_told_apart(runtime: &str) {
 fn a_flood_of_pings_takes_no_memory(runtime: &str) {
     let server = ScriptedServer::start(|mut connection| {
         let pings: Vec<u8> = b"\x89\x04ping".repeat(1_000);
-        while upgrade(&mut connection) && message(&mut connection) {
+        // One user may be quick enough to make both exchanges.
+        let upgraded = upgrade(&mut connection);
+        while upgraded && message(&mut connection) {
             // Half a million of them, and nobody here reads the answers meanwhile.
             for _ in 0..500 {
                 if !connection.send(&pings) {
@@ -165,7 +167,6 @@ fn a_flood_of_pings_takes_no_memory(runtime: &str) {
                 }
             }
             connection.send(b"\x81\x05hello");
-            connection.await_close();
         }
     });
     let line = format!("-n 2 -u 2 --message hello --runtime {runtime} --timeout 30s");

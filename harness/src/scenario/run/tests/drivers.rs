@@ -261,6 +261,7 @@ for call in calls():
     assert_eq!(counted(&outcome), [("DRIVER", "start", 1, 1)], "nothing was asked");
     assert_eq!(errors(&outcome), [("start", "not ready within 300ms")]);
 
+    let world = World { more: "ready = true, timeout = 20", ..ONCE };
     let outcome = world.run("os._exit(4)", r#"{ call = "a" }"#);
     assert_eq!(errors(&outcome), [("start", "the driver has ended: exit code 4")]);
 }
@@ -297,10 +298,10 @@ for call in calls():
         late = None
 ";
     let steps = r#"
-        { if = "${user.index} == 0", then = [{ call = "slow", timeout = 0.5 }],
-          else = [{ think = 0.2 }, { call = "quick" }, { think = 0.8 }, { call = "quick", params = ["last"] }, { call = "quick" }] }"#;
+        { if = "${user.index} == 0", then = [{ call = "slow", timeout = 3 }],
+          else = [{ think = 0.2 }, { call = "quick" }, { think = 4 }, { call = "quick", params = ["last"] }, { call = "quick" }] }"#;
     let outcome = World { users: 2, iterations: 2, more: "per = \"shard\"" }.run(script, steps);
-    assert_eq!(errors(&outcome), [("slow", "no answer within 500ms")]);
+    assert_eq!(errors(&outcome), [("slow", "no answer within 3s")]);
     assert_eq!(
         counted(&outcome),
         [("DRIVER", "start", 1, 0), ("DRIVER", "quick", 3, 0), ("DRIVER", "slow", 1, 1)]
