@@ -199,11 +199,25 @@ impl Control {
         if spent && !self.shard.is_stopping() {
             // Tasks may come to their end, but whoever wants another exchange waits for nothing.
             self.shard.stop_gracefully();
-            let patience = LAST_TASKS_TIME.max(self.shard.options.stop_timeout);
-            self.give_up_ns = Some(now_ns.saturating_add(nanos(patience)));
+            self.wait_for_last_tasks(now_ns);
         }
         let over = self.shard.is_over() || self.shard.iterations.is_drained();
-        over && self.shard.users.active() == 0
+        if !over || self.shard.users.active() > 0 {
+            return false;
+        }
+        if self.shard.users.running() == 0 || self.shard.in_flight.get() == 0 {
+            return true;
+        }
+        // Whoever was refused an exchange may still have another in the background.
+        self.wait_for_last_tasks(now_ns);
+        false
+    }
+
+    /// Gives up some time from now, unless that is to happen sooner.
+    fn wait_for_last_tasks(&mut self, now_ns: u64) {
+        let patience = LAST_TASKS_TIME.max(self.shard.options.stop_timeout);
+        let at_ns = now_ns.saturating_add(nanos(patience));
+        self.give_up_ns = Some(self.give_up_ns.map_or(at_ns, |sooner_ns| sooner_ns.min(at_ns)));
     }
 
     fn next_turn_ns(&self) -> u64 {

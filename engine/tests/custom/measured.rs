@@ -81,6 +81,30 @@ fn an_exchange_that_the_end_of_the_run_cuts_off_is_no_failure() {
     assert_eq!((ran.0.cut_off, ran.failures().len()), (1, 0));
 }
 
+/// A user that is refused an exchange is not over while it makes another.
+#[test]
+fn the_last_exchange_of_the_budget_may_be_in_the_background() {
+    let world = World { requests: Some(2), ends: false, ..World::default() };
+    let ran = world.run(|context| {
+        Box::pin(async move {
+            let entry = context.entry(EntryKind::Exchange, "MINE", "x");
+            context.companion(async move |context: Context| {
+                let slow = context.exchange(entry, async |_| {
+                    context.sleep(Duration::from_millis(100)).await;
+                    Ok(())
+                });
+                slow.await.expect("it is not cut off");
+            });
+            context.sleep(Duration::from_millis(1)).await;
+            loop {
+                context.exchange(entry, async |_| Ok(())).await.expect("all is well");
+            }
+        })
+    });
+    assert_eq!(ran.counts(EntryKind::Exchange, "MINE", "x").requests, 2);
+    assert_eq!(ran.0.cut_off, 0);
+}
+
 thread_local! {
     static GONE_NS: Cell<u64> = const { Cell::new(u64::MAX) };
 }
