@@ -5,8 +5,9 @@
 
 #![cfg(not(loadr_loom))]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
@@ -24,35 +25,7 @@ use loadr_engine::runtime::RuntimeKind;
 use loadr_engine::spawn::dispatch::ClassShare;
 use loadr_engine::user::{Context, ShardContext, UserClass, UserLife, Workload};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on unchanged to the system's allocator; counting touches only a thread-local cell
-// that has no destructor and needs no allocation.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises about `layout` are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from the system's allocator, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: `pointer` came from the system's allocator, with this layout; `size` is the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::allocations;
 
 /// Exchanges in a batch, and batches of each kind.
 const BATCH: u64 = 64;
@@ -149,9 +122,9 @@ async fn all_at_once(context: &Context, pipeline: &mut Pipeline<Fours>) -> Resul
 async fn least(mut batch: impl AsyncFnMut() -> Result<(), Failure>) -> Result<u64, Failure> {
     let mut least = u64::MAX;
     for _ in 0..BATCHES {
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         batch().await?;
-        least = least.min(ALLOCATIONS.get() - before);
+        least = least.min(allocations() - before);
     }
     Ok(least)
 }

@@ -5,8 +5,9 @@
 
 #![cfg(not(loadr_loom))]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
@@ -29,35 +30,7 @@ use loadr_protocols::http1::{self, Method, RequestBuilder, RequestTemplate};
 use loadr_protocols::websocket::handshake::accept;
 use loadr_protocols::websocket::{Limits, MessageKind, PreparedMessage, Upgrade, UpgradeBuilder};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on unchanged to the system's allocator; counting touches only a thread-local cell
-// that has no destructor and needs no allocation.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises about `layout` are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from the system's allocator, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: `pointer` came from the system's allocator, with this layout; `size` is the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::allocations;
 
 /// Exchanges in a batch, and batches on each side.
 const BATCH: u64 = 50;
@@ -118,11 +91,11 @@ impl UserClass for Class {
 async fn least(mut exchange: impl AsyncFnMut()) -> u64 {
     let mut least = u64::MAX;
     for _ in 0..BATCHES {
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         for _ in 0..BATCH {
             exchange().await;
         }
-        least = least.min(ALLOCATIONS.get() - before);
+        least = least.min(allocations() - before);
     }
     least
 }
