@@ -11,21 +11,24 @@
 //! stream is cut off and of no more use, but the kernel lets go of what it was lent.
 
 mod datagram;
+mod guard;
+mod tls_reader;
 
 pub use datagram::UdpSocket;
+pub(crate) use guard::{GuardSlot, Guards, StreamDeadline};
 
-use std::cell::{Cell, RefCell};
 use std::io;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use loadr_protocols::buffer::ReceiveBuffer;
 use rustls::pki_types::ServerName;
 
-use crate::runtime::{ReadIo, SocketHandle, Transport, WriteIo, buffer_full};
-use crate::timer::{TimerKey, TimerTarget, Timers};
+use crate::runtime::{ReadIo, Transport, WriteIo};
 use crate::tls::TlsClient;
 use crate::tls::session::{self as tls, Step, TlsSession};
+use guard::{Guard, Midway};
+use tls_reader::TlsReader;
 
 /// First size of a connection's receive buffer, in bytes; it holds a usual response whole.
 const BUFFER_BYTES_INITIAL: usize = 2 * 1024;
@@ -47,13 +50,6 @@ pub struct ReadHalf {
     /// Boxed, so that a plain stream is no larger for it.
     tls: Option<Box<TlsReader>>,
     guard: Rc<Guard>,
-}
-
-/// What a half needs to read through TLS.
-struct TlsReader {
-    session: tls::Shared,
-    /// Where the kernel puts what it receives; empty between reads.
-    cipher: ReceiveBuffer,
 }
 
 /// The sending half of a [`Stream`].
@@ -90,7 +86,7 @@ impl Stream {
     ) -> io::Result<Handshake> {
         let session = TlsSession::new(client, name, protocols)?;
         let cipher = ReceiveBuffer::with_capacity(BUFFER_BYTES_INITIAL, BUFFER_BYTES_MAX);
-        let mut reader = Box::new(TlsReader { session: Rc::clone(&session), cipher });
+        let mut reader = Box::new(TlsReader::new(Rc::clone(&session), cipher));
         loop {
             let received = {
                 let (cipher, plain) = (&mut reader.cipher, &mut self.read.buffer);
@@ -188,62 +184,6 @@ impl ReadHalf {
     }
 }
 
-/// The deadline of a stream that others have; without effect once the stream is gone.
-#[derive(Clone)]
-pub(crate) struct StreamDeadline(Weak<Guard>);
-
-impl StreamDeadline {
-    /// As [`ReadHalf::set_deadline`].
-    pub(crate) fn set(&self, deadline_ns: Option<u64>) {
-        if let Some(guard) = self.0.upgrade() {
-            guard.set_deadline(deadline_ns);
-        }
-    }
-
-    /// As [`ReadHalf::shut_down`].
-    pub(crate) fn shut_down(&self) {
-        if let Some(guard) = self.0.upgrade() {
-            guard.handle.shut_down();
-        }
-    }
-}
-
-impl TlsReader {
-    /// What was decrypted before there was room for it, or the end of the stream.
-    fn received_before(&mut self, plain: &mut ReceiveBuffer) -> io::Result<Option<usize>> {
-        let mut session = self.session.borrow_mut();
-        match session.take_overflow(plain).map_err(buffer_full)? {
-            0 => Ok(session.is_at_end().then_some(0)),
-            count => Ok(Some(count)),
-        }
-    }
-
-    /// Decrypts what has been received; `None` where there was nothing in it for the reader.
-    fn decrypt(
-        &mut self,
-        received: usize,
-        plain: &mut ReceiveBuffer,
-        handle: &SocketHandle,
-    ) -> io::Result<Option<usize>> {
-        let mut session = self.session.borrow_mut();
-        if received == 0 {
-            return Err(session.end_of_input().into());
-        }
-        let before = plain.len();
-        if let Err(error) = session.receive(&mut self.cipher, plain) {
-            handle.send_now(&session.take_outgoing());
-            return Err(error.into());
-        }
-        match plain.len() - before {
-            0 => {
-                drop(session);
-                self.received_before(plain)
-            }
-            count => Ok(Some(count)),
-        }
-    }
-}
-
 impl WriteHalf {
     /// Whether [`Self::write_all`] completes in the kernel once it has been polled, so that nobody needs to be woken for
     /// it: true on io_uring, for as long as the socket's buffer has room for all of it.
@@ -297,166 +237,4 @@ pub struct Handshake {
     pub resumed: bool,
     /// The protocol agreed upon (RFC 7301), if any.
     pub alpn: Option<Vec<u8>>,
-}
-
-/// Why the engine cut a stream off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cut {
-    Deadline,
-    RunEnded,
-    /// An operation was dropped in its middle: nobody knows which bytes it moved.
-    Dropped,
-}
-
-impl From<Cut> for io::Error {
-    fn from(cut: Cut) -> Self {
-        match cut {
-            Cut::Deadline => io::ErrorKind::TimedOut.into(),
-            Cut::RunEnded => io::ErrorKind::ConnectionAborted.into(),
-            Cut::Dropped => io::ErrorKind::NotConnected.into(),
-        }
-    }
-}
-
-/// A stream's deadline and its way out, shared by its halves and known to the shard's [`Guards`].
-struct Guard {
-    handle: SocketHandle,
-    deadline_ns: Cell<u64>,
-    /// When the timer queue will look at this guard; `u64::MAX` while it is not queued.
-    look_ns: Cell<u64>,
-    key: Cell<Option<TimerKey>>,
-    cut: Cell<Option<Cut>>,
-    slot: GuardSlot,
-    guards: Rc<Guards>,
-}
-
-impl Guard {
-    #[inline]
-    fn set_deadline(&self, deadline_ns: Option<u64>) {
-        let deadline_ns = deadline_ns.unwrap_or(u64::MAX);
-        self.deadline_ns.set(deadline_ns);
-        // A look that is already queued for an earlier moment will find the new deadline there.
-        if deadline_ns < self.look_ns.get() {
-            self.queue_look(deadline_ns);
-        }
-    }
-
-    #[cold]
-    fn queue_look(&self, at_ns: u64) {
-        if let Some(key) = self.key.take() {
-            self.guards.timers.remove(key);
-        }
-        self.look_ns.set(at_ns);
-        self.key.set(Some(self.guards.timers.insert(at_ns, TimerTarget::Guard(self.slot))));
-    }
-
-    /// What an operation came to, unless the stream was cut off meanwhile.
-    #[inline]
-    fn uncut<T>(&self, came_to: io::Result<T>) -> io::Result<T> {
-        match self.cut.get() {
-            None => came_to,
-            Some(cut) => Err(cut.into()),
-        }
-    }
-
-    fn cut_off(&self, cut: Cut) {
-        self.cut.set(Some(cut));
-        self.handle.shut_down();
-    }
-}
-
-/// An operation that has begun: dropped before its [`Self::end`], it cuts the stream off.
-struct Midway<'g>(&'g Guard);
-
-impl Midway<'_> {
-    #[inline]
-    fn end(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Midway<'_> {
-    #[cold]
-    fn drop(&mut self) {
-        if self.0.cut.get().is_none() {
-            self.0.cut_off(Cut::Dropped);
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.guards.timers.remove(key);
-        }
-        self.guards.forget(self.slot);
-    }
-}
-
-/// Index of a guard among those of its shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct GuardSlot(usize);
-
-/// The guards of all open streams of one shard.
-pub(crate) struct Guards {
-    timers: Rc<Timers>,
-    slots: RefCell<Vec<Weak<Guard>>>,
-    free: RefCell<Vec<usize>>,
-}
-
-impl Guards {
-    pub(crate) fn new(timers: Rc<Timers>) -> Rc<Self> {
-        Rc::new(Self { timers, slots: RefCell::default(), free: RefCell::default() })
-    }
-
-    fn watch(self: &Rc<Self>, handle: SocketHandle) -> Rc<Guard> {
-        let mut slots = self.slots.borrow_mut();
-        let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
-            slots.push(Weak::new());
-            slots.len() - 1
-        });
-        let guard = Rc::new(Guard {
-            handle,
-            deadline_ns: Cell::new(u64::MAX),
-            look_ns: Cell::new(u64::MAX),
-            key: Cell::new(None),
-            cut: Cell::new(None),
-            slot: GuardSlot(index),
-            guards: Rc::clone(self),
-        });
-        slots[index] = Rc::downgrade(&guard);
-        guard
-    }
-
-    fn forget(&self, slot: GuardSlot) {
-        self.slots.borrow_mut()[slot.0] = Weak::new();
-        self.free.borrow_mut().push(slot.0);
-    }
-
-    /// Looks at a guard whose queued time has come: cuts the stream off, or looks again at its later deadline.
-    pub(crate) fn deadline_due(&self, slot: GuardSlot, now_ns: u64) {
-        let Some(guard) = self.slots.borrow()[slot.0].upgrade() else { return };
-        guard.key.set(None);
-        guard.look_ns.set(u64::MAX);
-        let deadline_ns = guard.deadline_ns.get();
-        if deadline_ns <= now_ns {
-            guard.cut_off(Cut::Deadline);
-        } else if deadline_ns != u64::MAX {
-            guard.queue_look(deadline_ns);
-        }
-    }
-
-    /// Cuts off every open stream, because the run is over.
-    pub(crate) fn cut_off_all(&self) {
-        // Collected first, so that nothing that happens in between can find the slots borrowed.
-        let open: Vec<Rc<Guard>> = self.slots.borrow().iter().filter_map(Weak::upgrade).collect();
-        for guard in open {
-            guard.cut_off(Cut::RunEnded);
-        }
-    }
-
-    /// Streams that are open.
-    pub(crate) fn open(&self) -> usize {
-        self.slots.borrow().len() - self.free.borrow().len()
-    }
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{Cut, Guard, Guards};
+use super::guard::{Cut, Guard, Guards};
 use crate::client::{cut_off, timed_out};
 use crate::clock::nanos;
 use crate::outcome::{Failure, FailureKind};
