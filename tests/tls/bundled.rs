@@ -15,6 +15,7 @@ on_each_runtime!(
     counts_are_those_of_the_target,
     bodies_come_back_as_they_went,
     a_run_by_time_is_cut_off_cleanly,
+    websockets_and_xml_rpc_go_over_tls_too,
 );
 
 /// A target with a self-signed certificate, and the file that it is in.
@@ -88,6 +89,39 @@ fn a_run_by_time_is_cut_off_cleanly(runtime: &str) {
     let all = saved.requests()..=saved.requests() + saved.cut_off();
     assert!(all.contains(&served), "{served}\n{finished}");
 }
+
+fn websockets_and_xml_rpc_go_over_tls_too(runtime: &str) {
+    let bundled = start();
+    let wss = bundled.url("/ws").replace("https://", "wss://");
+    let load = load(&wss, &bundled.certificate).and(["--runtime", runtime, "--message", "hello"]);
+    let (finished, saved) = run(load, "-n 500 -u 5");
+    finished.expect_code(0);
+    let echoed = bundled.target.stats().messages(RouteKind::WebSocket);
+    assert_eq!((saved.requests(), saved.failures(), echoed), (500, 0, 500), "{finished}");
+
+    let chat = workspace_root().join("harness/examples/websocket.toml");
+    let file = bundled.certificate.with_file_name("rpc.toml");
+    fs::write(&file, RPC).expect("a temporary file");
+    for (file, flags) in [(chat, "-u 6 -r 100 -i 12"), (file, "-u 5 -r 100 -i 50")] {
+        let program = Invocation::new(["-f".as_ref(), file.as_os_str(), "--cacert".as_ref()]);
+        let program = program.and([&bundled.certificate]);
+        let host = bundled.url("");
+        let program = program.and(["-H", &host, "--only-summary", "--runtime", runtime]);
+        let (finished, saved) = run(program, flags);
+        finished.expect_code(0);
+        assert_eq!((saved.failures(), saved.cut_off()), (0, 0), "{finished}");
+        assert!(handshakes(&saved).0 > 0, "{finished}");
+    }
+    assert_eq!(bundled.target.stats().served(RouteKind::XmlRpc), 50);
+}
+
+const RPC: &str = r#"
+[[user]]
+name = "Caller"
+[[user.task]]
+name = "call"
+steps = [{ xmlrpc = { method = "get_random_number", params = [0, 100] }, url = "/RPC2", expect = { json = { "" = { below = 101 } } } }]
+"#;
 
 /// Runs a program of many requests against the shop; both must have counted the same.
 #[track_caller]
