@@ -178,6 +178,7 @@ pub(crate) const REFUSED: &[(&[u8], &str)] = &[
     (b"Not Found", r#"no XML: it begins with "Not Found", at byte 0"#),
     (br#"{"jsonrpc": "2.0"}"#, r#"no XML: it begins with "{\"jsonrpc\": \"2.0\"}", at byte 0"#),
     (b"\n x<methodResponse/>", r#"no XML: it begins with "x", at byte 2"#),
+    (b"\t<![CDATA[ ]]>x", r#"no XML: it begins with "<![CDATA[", at byte 1"#),
     (b"<html><body/></html>", r#"the root element is "html", not <methodResponse>, at byte 0"#),
     (b"<methodCall/>", r#"the root element is "methodCall", not <methodResponse>, at byte 0"#),
     (

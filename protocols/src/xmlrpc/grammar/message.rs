@@ -94,7 +94,9 @@ impl<'x, S: Sink> Grammar<'x, S> {
                 Token::Tail(text) if blank(text) => {
                     return Err(self.tokens.truncated("what comes before the root element"));
                 }
-                Token::Text(text) | Token::Cdata(text) | Token::Tail(text) => {
+                // Whatever is in it, a section is what nobody awaits there.
+                Token::Cdata(_) => Kind::NotXml { found: first("<![CDATA[") },
+                Token::Text(text) | Token::Tail(text) => {
                     Kind::NotXml { found: first(behind_blanks(text)) }
                 }
             };
