@@ -107,17 +107,23 @@ fn declaration(bytes: &[u8], name_bytes_max: usize) -> Result<(Encoding, usize),
     }
     let end = memmem::find(bytes, b"?>");
     let end = end.ok_or_else(|| Kind::Truncated { inside: INSIDE }.at(bytes.len()))?;
-    let text = std::str::from_utf8(&bytes[..=end]).map_err(|error| {
-        Kind::NotText { encoding: "UTF-8, inside the XML declaration" }.at(error.valid_up_to())
-    })?;
+    // What may stand in it is ASCII (XML 1.0, 2.8), so that it ends at the same place however the rest is encoded.
+    if let Some(at) = bytes[..=end].iter().position(|byte| !byte.is_ascii()) {
+        return Err(Kind::NotText { encoding: "US-ASCII, as an XML declaration is" }.at(at));
+    }
+    let text = utf8(&bytes[..=end])?;
     let mut tokens = Tokens::new(text, 5, name_bytes_max);
     let (mut encoding, mut version) = (Encoding::Utf8, None);
     loop {
         tokens.skip_blanks();
-        if tokens.take("?") {
-            break;
-        }
         let at = tokens.position;
+        if tokens.take("?") {
+            if tokens.position == text.len() {
+                break;
+            }
+            tokens.position = at;
+            return Err(tokens.syntax("the end of the XML declaration"));
+        }
         match tokens.attribute(INSIDE)? {
             ("version", value) => version = Some(value),
             ("encoding", name) => {

@@ -179,6 +179,14 @@ pub(crate) const REFUSED: &[(&[u8], &str)] = &[
     (br#"{"jsonrpc": "2.0"}"#, r#"no XML: it begins with "{\"jsonrpc\": \"2.0\"}", at byte 0"#),
     (b"\n x<methodResponse/>", r#"no XML: it begins with "x", at byte 2"#),
     (b"\t<![CDATA[ ]]>x", r#"no XML: it begins with "<![CDATA[", at byte 1"#),
+    (
+        b"<?xml version='1.0' encoding='latin1' ?x ?><methodResponse/>",
+        r#""?x ?" where XML has the end of the XML declaration, at byte 38"#,
+    ),
+    (
+        b"<?xml version='1.0' encoding='latin1' standalone='\xe9'?><methodResponse/>",
+        "bytes that are not US-ASCII, as an XML declaration is, at byte 50",
+    ),
     (b"<html><body/></html>", r#"the root element is "html", not <methodResponse>, at byte 0"#),
     (b"<methodCall/>", r#"the root element is "methodCall", not <methodResponse>, at byte 0"#),
     (
