@@ -7,25 +7,26 @@
 
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/one_user.rs"]
+mod one_user;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use loadr_engine::client::framed::{Codec, Framed, Pipeline};
-use loadr_engine::coordinator::{EndedBy, Phase, RunPlan};
 use loadr_engine::outcome::Failure;
 use loadr_engine::record::EntryKind;
-use loadr_engine::run::Run;
 use loadr_engine::runtime::RuntimeKind;
 use loadr_engine::spawn::dispatch::ClassShare;
 use loadr_engine::user::{Context, ShardContext, UserClass, UserLife, Workload};
 
 use counting::allocations;
+use one_user::found_by_one_user;
 
 /// Exchanges in a batch, and batches of each kind.
 const BATCH: u64 = 64;
@@ -158,22 +159,8 @@ fn echo() -> SocketAddr {
 }
 
 fn run(runtime: RuntimeKind) {
-    let (results, done) = mpsc::channel();
-    let workload = Arc::new(Counted { address: echo(), results });
-    let mut run = Run::launch(RunPlan::new(1, vec![None], runtime), workload).expect("it starts");
-    let results = loop {
-        run.step();
-        assert!(run.elapsed() < TIMEOUT, "the user came to no end");
-        match done.try_recv() {
-            Ok(results) => break results,
-            Err(_) => thread::sleep(Duration::from_millis(1)),
-        }
-    };
-    run.stop(EndedBy::Signal);
-    while run.phase() != Phase::Ended {
-        run.step();
-        thread::sleep(Duration::from_millis(1));
-    }
+    let results =
+        found_by_one_user(runtime, TIMEOUT, |results| Counted { address: echo(), results });
     // What other tasks of the shard do meanwhile is a few in a batch, and not one for each exchange.
     for (kind, least) in &results {
         assert!(

@@ -7,11 +7,13 @@
 
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/one_user.rs"]
+mod one_user;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -20,9 +22,7 @@ use loadr_engine::client::http::HttpConnection;
 use loadr_engine::client::websocket::{
     OpenOptions, Outgoing, WebSocket, WebSocketConnection, WebSocketOptions, WebSocketSettings,
 };
-use loadr_engine::coordinator::{EndedBy, Phase, RunPlan};
 use loadr_engine::record::{EntryIndex, EntryKind, Exchange};
-use loadr_engine::run::Run;
 use loadr_engine::runtime::{Address, RuntimeKind};
 use loadr_engine::spawn::dispatch::ClassShare;
 use loadr_engine::user::{Context, ShardContext, UserClass, UserLife, Workload};
@@ -31,6 +31,7 @@ use loadr_protocols::websocket::handshake::accept;
 use loadr_protocols::websocket::{Limits, MessageKind, PreparedMessage, Upgrade, UpgradeBuilder};
 
 use counting::allocations;
+use one_user::found_by_one_user;
 
 /// Exchanges in a batch, and batches on each side.
 const BATCH: u64 = 50;
@@ -199,23 +200,7 @@ fn run(runtime: RuntimeKind) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || serve(&listener));
-    let (sender, results) = mpsc::channel();
-    let plan = RunPlan::new(1, vec![None], runtime);
-    let workload = Arc::new(Counted { address, results: sender });
-    let mut run = Run::launch(plan, workload).expect("it starts");
-    let results = loop {
-        run.step();
-        assert!(run.elapsed() < TIMEOUT, "the user came to no end");
-        match results.try_recv() {
-            Ok(results) => break results,
-            Err(_) => thread::sleep(Duration::from_millis(1)),
-        }
-    };
-    run.stop(EndedBy::Signal);
-    while run.phase() != Phase::Ended {
-        run.step();
-        thread::sleep(Duration::from_millis(1));
-    }
+    let results = found_by_one_user(runtime, TIMEOUT, |results| Counted { address, results });
     let bare = results[0].1;
     for (name, least) in &results {
         assert!(
