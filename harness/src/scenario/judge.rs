@@ -18,14 +18,20 @@ const SHOWN_MAX: usize = 60;
 
 /// A response that has arrived.
 pub trait Response {
-    /// The status.
-    fn status(&self) -> u16;
+    /// The status; what has none has succeeded.
+    fn status(&self) -> u16 {
+        200
+    }
     /// The response time.
     fn time(&self) -> Duration;
-    /// A header's value, by its name in lower case.
-    fn header(&self, name: &str) -> Option<&str>;
-    /// The value of a cookie that this response or an earlier one set.
-    fn cookie(&self, name: &str) -> Option<String>;
+    /// A header's value, by its name in lower case; only HTTP has any.
+    fn header(&self, _name: &str) -> Option<&str> {
+        None
+    }
+    /// The value of a cookie that this response or an earlier one set; only HTTP has any.
+    fn cookie(&self, _name: &str) -> Option<String> {
+        None
+    }
     /// The body, decoded; empty if it was not read.
     fn body(&self) -> &str;
     /// The body as JSON, if it is that; asked for often, so parse it once.

@@ -140,20 +140,8 @@ impl<'r> ResultView<'r> {
 }
 
 impl Response for ResultView<'_> {
-    fn status(&self) -> u16 {
-        200
-    }
-
     fn time(&self) -> Duration {
         self.took
-    }
-
-    fn header(&self, _name: &str) -> Option<&str> {
-        None
-    }
-
-    fn cookie(&self, _name: &str) -> Option<String> {
-        None
     }
 
     fn body(&self) -> &str {

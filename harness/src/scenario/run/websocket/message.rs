@@ -103,21 +103,8 @@ impl<'r, 'v> Arrived<'r, 'v> {
 }
 
 impl Response for Arrived<'_, '_> {
-    /// Any of success: messages have none.
-    fn status(&self) -> u16 {
-        200
-    }
-
     fn time(&self) -> Duration {
         self.took
-    }
-
-    fn header(&self, _name: &str) -> Option<&str> {
-        None
-    }
-
-    fn cookie(&self, _name: &str) -> Option<String> {
-        None
     }
 
     fn body(&self) -> &str {
