@@ -38,6 +38,11 @@ const OWN_FIELDS: [&str; 7] = [
     "sec-websocket-accept",
 ];
 
+/// Whether the handshake itself sets the field of this name, so that no caller may.
+pub fn is_own_field(name: &str) -> bool {
+    OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
 /// What is wrong with a handshake as it was asked for: our caller's fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpgradeError {
@@ -141,7 +146,7 @@ impl UpgradeBuilder {
     fn check(&self) -> Result<(), UpgradeError> {
         for (name, value) in &self.headers {
             check_field(name, value)?;
-            if OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            if is_own_field(name) {
                 return Err(UpgradeError::OwnField { name: name.clone() });
             }
         }

@@ -4,7 +4,7 @@ mod message;
 
 use std::cell::Cell;
 
-use loadr_protocols::websocket::{UpgradeBuilder, close};
+use loadr_protocols::websocket::{UpgradeBuilder, close, handshake};
 
 use super::class::ClassReader;
 use super::constant;
@@ -21,17 +21,6 @@ use crate::scenario::template::{FeedSlot, Part, Template};
 
 /// What a step can do.
 const VERBS: [&str; 6] = ["connect", "send", "recv", "request", "ping", "close"];
-
-/// Header fields that the handshake sets by itself.
-const OF_HANDSHAKE: [&str; 7] = [
-    "upgrade",
-    "connection",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "sec-websocket-protocol",
-    "sec-websocket-extensions",
-    "sec-websocket-accept",
-];
 
 /// What is known of a class's WebSockets while its steps are read.
 pub(super) struct SocketReader {
@@ -91,7 +80,7 @@ impl<'a> ClassReader<'a> {
         let mut socket = SocketReader::default();
         let mut headers = self.headers.clone();
         // What requests may have and handshakes cannot is left out.
-        headers.retain(|(name, _)| !is_of_handshake(name));
+        headers.retain(|(name, _)| !handshake::is_own_field(name));
         socket.class.timeout = self.timeout;
         if let Some(item) = fields.item("websocket") {
             socket.table_at = Some(item.name_start);
@@ -291,7 +280,7 @@ impl<'a> ClassReader<'a> {
         fields: &Fields<'a>,
     ) -> Vec<(Box<str>, Template)> {
         let own = fields.entries("headers");
-        for item in own.iter().filter(|item| is_of_handshake(item.name)) {
+        for item in own.iter().filter(|item| handshake::is_own_field(item.name)) {
             let message = format!("\"{}\" is for the handshake to say; leave it out", item.name);
             self.reader.report(item.name_start, message);
         }
@@ -395,10 +384,6 @@ fn is_bare(item: &Item<'_>) -> Option<bool> {
         Some(false) => item.report(format!("\"{}\" = false does nothing; leave it out", item.name)),
         truth => Some(truth.is_some()),
     }
-}
-
-fn is_of_handshake(name: &str) -> bool {
-    OF_HANDSHAKE.iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
 fn close_code(item: &Item<'_>) -> Option<u16> {
