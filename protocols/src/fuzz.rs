@@ -9,7 +9,6 @@
 //! then what the target sends. HTTP/1.1 is here, what other protocols add in modules of their own.
 
 pub mod websocket;
-
 pub mod xmlrpc;
 
 use crate::{
@@ -116,6 +115,16 @@ fn small_limits() -> Limits {
     }
 }
 
+/// Receives as much of a piece as the buffer has room for; the rest of it. A decoder never leaves the buffer full: its
+/// limits are met before that.
+fn receive<'p>(buffer: &mut ReceiveBuffer, piece: &'p [u8]) -> &'p [u8] {
+    let room = buffer.spare(1).expect("the decoder has left room for a byte");
+    let count = room.len().min(piece.len());
+    room[..count].copy_from_slice(&piece[..count]);
+    buffer.advance(count);
+    &piece[count..]
+}
+
 /// A decoder with its buffer, and what it has said so far.
 struct Reader {
     decoder: ResponseDecoder,
@@ -138,11 +147,7 @@ impl Reader {
     /// Receives a piece, in as many reads as the buffer has room for; whether that was the last.
     fn read(&mut self, mut piece: &[u8]) -> bool {
         while !piece.is_empty() {
-            let room = self.buffer.spare(1).expect("limits are met before the buffer is full");
-            let count = room.len().min(piece.len());
-            room[..count].copy_from_slice(&piece[..count]);
-            self.buffer.advance(count);
-            piece = &piece[count..];
+            piece = receive(&mut self.buffer, piece);
             if self.drain() {
                 return true;
             }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::split;
+use super::{receive, split};
 
 /// One event of a transcript, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,11 +154,7 @@ impl Reader {
     /// Receives a piece, in as many reads as the buffer has room for; whether there was an error.
     fn read(&mut self, mut piece: &[u8]) -> bool {
         while !piece.is_empty() && !self.decoder.is_closed() {
-            let room = self.buffer.spare(1).expect("a frame's header and a control frame fit");
-            let count = room.len().min(piece.len());
-            room[..count].copy_from_slice(&piece[..count]);
-            self.buffer.advance(count);
-            piece = &piece[count..];
+            piece = receive(&mut self.buffer, piece);
             if self.drain() {
                 return true;
             }
